@@ -1,0 +1,1 @@
+"""Foreign logs: written from a record, read into tables."""

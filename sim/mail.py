@@ -1,0 +1,190 @@
+"""The words of mail: kinds of message, outcomes, answers of a remote side, addresses.
+
+Enumerations are small integers inside and lower-case words in a file. An address or a domain is a code, `place << 40 | number`; a name is
+put on it later (`sim.names`). `NULL_SENDER` is the empty return path of RFC 5321 4.5.5; `HERE` is the next hop of mail that stays.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum, IntFlag
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "CONNECTION_FAILURES",
+    "HERE",
+    "NULL_SENDER",
+    "PERMANENT",
+    "TEXTS",
+    "Answer",
+    "Code",
+    "Dsn",
+    "Flag",
+    "Ints",
+    "Kind",
+    "Outcome",
+    "Place",
+    "Truth",
+    "address",
+    "born",
+    "place",
+    "word",
+]
+
+Ints = npt.NDArray[np.int64]
+
+NULL_SENDER: Final = -1
+HERE: Final = 0  # the office's own domain, Place.OFFICE << 40
+
+
+class Kind(IntEnum):
+    """What a message is. The first five come from the workload; a run gives birth to the rest."""
+
+    SPAM = 0
+    WANTED = 1  # from outside, to one of ours
+    OUTBOUND = 2  # from one of ours, to the outside
+    INTERNAL = 3
+    LIST = 4  # mailing lists and newsletters that somebody subscribed to
+    AUTOREPLY = 5
+    FAILURE = 6  # a failure DSN, in Exchange's words an NDR
+    DELAY = 7  # a delay DSN
+
+
+class Truth(IntEnum):
+    """What the other side of a message really is. A log does not know it; a model does."""
+
+    UNKNOWN = 0
+    WANTED = 1
+    LIST = 2
+    INTERNAL = 3
+    FORGED_REAL = 4  # the address of somebody who never wrote: an innocent third party
+    FORGED_DEAD = 5  # nobody: no such domain, or no such mailbox
+    SPAMMER = 6  # a mailbox that the spammer reads
+    TRAP = 7  # a mailbox that only catches those who mail it
+
+
+class Outcome(IntEnum):
+    """The states of DESIGN's life of a message in which a row can be found; active and deferred are QUEUED."""
+
+    QUEUED = 0
+    REFUSED = 1
+    FILTERED = 2
+    JUNK = 3
+    MAILBOX = 4
+    DELIVERED = 5
+    BOUNCED = 6
+    EXPIRED = 7
+    DELETED = 8
+
+
+class Dsn(IntEnum):
+    """What became of the duty to report a failure."""
+
+    NONE = 0
+    SENT = 1
+    NULL_SENDER = 2  # nobody to report to: dropped
+    OFF = 3
+
+
+class Answer(IntEnum):
+    """Was a message answered, and if not, by which rule. The order is the order of decision."""
+
+    NOT_ASKED = 0  # no mailbox of ours received it
+    ANSWERED = 1
+    NOT_ABSENT = 2
+    REPLIES_OFF = 3  # the mailbox's, or the server's
+    AUDIENCE = 4  # the policy answers others only
+    NULL_SENDER = 5
+    AUTO_SUBMITTED = 6
+    PRECEDENCE = 7
+    LIST_HEADER = 8
+    SUPPRESS_HEADER = 9
+    SYSTEM_SENDER = 10
+    OWN_ADDRESS = 11
+    NOT_TO_ME = 12
+    JUNK = 13
+    ANSWERED_BEFORE = 14
+    AFTER_THE_END = 15  # arrived when the run was over (replay only)
+
+
+class Flag(IntFlag):
+    """What the headers of a message say, as far as a rule of some responder looks at it."""
+
+    AUTO_SUBMITTED = 1
+    PRECEDENCE = 2  # bulk, list or junk
+    LIST_HEADER = 4
+    SUPPRESS_HEADER = 8  # X-Auto-Response-Suppress with OOF, AutoReply or All
+    SYSTEM_SENDER = 16  # MAILER-DAEMON, owner-*, *-request ...
+    OWN_ADDRESS = 32
+    NOT_TO_ME = 64  # none of the recipient's addresses in To, Cc
+    CONTACT = 128  # the sender is among the recipient's contacts
+
+
+class Code(IntEnum):
+    """What the outside answered to an attempt."""
+
+    NONE = 0
+    OK = 1
+    NXDOMAIN = 2
+    DNS_TIMEOUT = 3
+    SERVFAIL = 4
+    REFUSED = 5  # connection refused
+    TIMEOUT = 6  # no answer to SYN
+    BUSY = 7  # 421 in the greeting
+    GREYLISTED = 8
+    FULL = 9
+    NO_MAILBOX = 10
+    EXPIRED = 11  # our own verdict: too long in the queue
+
+
+class Place(IntEnum):
+    """Where an address or a domain belongs; the class of a next hop."""
+
+    OFFICE = 0
+    PARTNER = 1
+    OTHER = 2  # outside people who are no partners, each company with its own domain
+    PROVIDER = 3  # large mailbox providers
+    STRANGE = 4  # a domain that spam named as its sender
+    LIST = 5
+
+
+# Texts as the Exchange 2003 family shows them; FACTS 3.1, 3.2, 4.1 ("Additional queue information" is not documented word for word).
+TEXTS: Final = {
+    Code.NONE: "",
+    Code.OK: "250 2.1.5 recipient ok",
+    Code.NXDOMAIN: "5.4.0 authoritative host not found",
+    Code.DNS_TIMEOUT: "4.4.3 DNS query timed out: unable to bind to the destination server in DNS",
+    Code.SERVFAIL: "4.4.3 DNS server failure: unable to bind to the destination server in DNS",
+    Code.REFUSED: "4.4.1 connection refused: the remote server did not respond to a connection attempt",
+    Code.TIMEOUT: "4.4.1 connection timed out: the remote server did not respond to a connection attempt",
+    Code.BUSY: "421 4.3.2 service not available, too busy",
+    Code.GREYLISTED: "451 4.7.1 greylisted, try again later",
+    Code.FULL: "452 4.2.2 mailbox full",
+    Code.NO_MAILBOX: "550 5.1.1 user unknown",
+    Code.EXPIRED: "4.4.7 message expired",
+}
+# The whole queue fails, not the one message.
+CONNECTION_FAILURES: Final = frozenset({Code.DNS_TIMEOUT, Code.SERVFAIL, Code.REFUSED, Code.TIMEOUT, Code.BUSY})
+PERMANENT: Final = frozenset({Code.NXDOMAIN, Code.NO_MAILBOX})
+
+
+def address(where: Place, number: int) -> int:
+    """The code of the `number`th address (or domain) of a place."""
+    return where << 40 | number
+
+
+def place(code: int) -> Place:
+    """The place in an address or domain code."""
+    return Place(code >> 40)
+
+
+def born(root: int, kind: Kind, n: int = 0) -> int:
+    """The id of a message: the row that started it, its kind, and how many of that kind the row had caused before."""
+    return root << 20 | n << 4 | kind
+
+
+def word(value: IntEnum) -> str:
+    """The word that reaches a file: `Truth.FORGED_REAL` to `forged-real`."""
+    return value.name.lower().replace("_", "-")

@@ -1,0 +1,160 @@
+"""Documented defaults of real servers and autoresponders, as data: every number with its source beside it.
+
+A profile gives the defaults of the scenario's tables `[server]` and `[replies]`, and says how each reply policy is set and undone there,
+or why it is not available. Sources are rows of the project's fact sheet (S-numbers, listed in docs/sources.md), RFC sections, or `assumed`
+with a low and a high.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from sim.errors import BadInput, nearest
+from sim.mail import Code
+
+__all__ = ["ALIASES", "PROFILES", "Profile", "Setting", "Switch", "Tag", "find"]
+
+
+class Tag(Enum):
+    """How well a number is known."""
+
+    SITE = "site"  # a fact of the site: whoever runs the scenario knows it
+    MEASURED = "measured"
+    DOCUMENTED = "documented"
+    ASSUMED = "assumed"  # no source, or sources that disagree: carries a low and a high
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A default as it would be written in a scenario, its source, and its band where it is assumed."""
+
+    value: object
+    source: str
+    tag: Tag = Tag.DOCUMENTED
+    low: object = None
+    high: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """How a policy is set and undone on a server; `why_not` instead where it is not to be had."""
+
+    set_by: str = ""
+    undo: str = ""
+    why_not: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A server: defaults by key of `[server]` and `[replies]`, policies, filters it really had, and what its queue tool looks like."""
+
+    name: str
+    title: str
+    short: str
+    settings: Mapping[str, Setting]
+    policies: Mapping[str, Switch]
+    filters: Mapping[str, str]  # filter -> what provides it here, or "this server did not have it: ..."
+    glitch_on: frozenset[Code]
+    default_policy: str
+    undocumented: tuple[str, ...] = ()
+
+
+_ESM: Final = "ESM > Global Settings > Internet Message Formats"
+_EXCHANGE_2003: Final = Profile(
+    name="exchange-2003",
+    title="Exchange Server 2003 SP1 or later, and Small Business Server 2003",
+    short="Exchange 2003",
+    settings={
+        "server.retry": Setting(["10 min", "10 min", "10 min", "15 min"], "FACTS 1.1, S10; the third interval is inferred"),
+        "server.glitch_retries": Setting(3, "FACTS 1.1, S18: three times on 'server busy'"),
+        "server.glitch_interval": Setting("60 s", "FACTS 1.1, S18, S19: GlitchRetrySeconds"),
+        "server.message_retry": Setting(
+            "10 min",
+            "assumed: how long one message refused 4xx waits is not documented; the first retry interval",
+            Tag.ASSUMED,
+            "1 min",
+            "60 min",
+        ),
+        "server.expiry": Setting("2 d", "FACTS 1.1, S10, S14"),
+        "server.delay_notice": Setting(
+            "12 h", "FACTS 1.1, S13, S14: 12 h for Windows SMTP and an older Exchange text; inferred for 2003", Tag.ASSUMED, "4 h", "24 h"
+        ),
+        "server.forget_after": Setting("3 min", "FACTS 1.2, S31: QueueMaxIdleTime of Exchange 2007; the value of 2003 is not documented"),
+        "server.connections": Setting(1000, "FACTS 1.2, S31: MaxOutboundConnections of Exchange 2007; taken for 2003"),
+        "server.connections_per_hop": Setting(
+            100, "assumed: limit per domain of the SMTP virtual server; FACTS has 40 for Exchange 2010 (S31)", Tag.ASSUMED, 20, 1000
+        ),
+        "server.messages_per_connection": Setting(20, "FACTS 1.1, S20"),
+        "server.connect_timeout": Setting("21 s", "FACTS 3.1, S88: 3 + 6 + 12 s per address; another source says 72 s"),
+        "server.dns_timeout": Setting("15 s", "assumed: resolver time-out of Windows Server 2003", Tag.ASSUMED, "5 s", "60 s"),
+        "server.reports_failures": Setting(True, "FACTS 2.2, S60: on in Exchange 2007+; the default of 2003 was not found"),
+        "replies.return_path": Setting(
+            "user", "FACTS 2.1: not documented; the story saw the user as sender (S1)", Tag.ASSUMED, "user", "null"
+        ),
+        "replies.history": Setting(10000, "FACTS 2.1, S55: entries remembered, later text"),
+        "replies.ignore_auto_submitted": Setting(False, "RFC 3834 is of 2004: not known to this server"),
+        "replies.ignore_precedence": Setting(True, "assumed: FACTS S65 says so of later versions", Tag.ASSUMED, False, True),
+        "replies.ignore_list_headers": Setting(False, "FACTS 2.2, S65: Exchange does not suppress on List-* headers itself"),
+        "replies.ignore_suppress_header": Setting(True, "FACTS S64: X-Auto-Response-Suppress is Exchange's own header"),
+        "replies.ignore_system_senders": Setting(False, "nothing documented: answered"),
+        "replies.ignore_own_address": Setting(True, "assumed to change nothing: mail from oneself", Tag.DOCUMENTED),
+        "replies.only_if_addressed": Setting(False, "FACTS 2.1, S56: SuppressOOFsToDistributionLists is not set by default"),
+        "replies.ignore_junk": Setting(
+            True, "FACTS 2.1: not documented for 2003; Exchange Online does not answer junk (S55)", Tag.ASSUMED, False, True
+        ),
+    },
+    policies={
+        "off": Switch(
+            set_by="Outlook > Tools > Out of Office Assistant > I am currently In the Office, for every mailbox",
+            undo="the same, I am currently Out of the Office",
+            source="S52",
+        ),
+        "internal-only": Switch(
+            set_by=f"default: {_ESM} > Default > Properties > Advanced, 'Allow out of office responses' not ticked",
+            undo="tick the box",
+            source="S2, S3",
+        ),
+        "partners-only": Switch(
+            set_by=f"{_ESM} > New > Domain for each partner, Advanced: tick 'Allow out of office responses'; leave Default (*) not ticked",
+            undo="delete these entries",
+            source="S2, S3, S51",
+        ),
+        "contacts-only": Switch(
+            why_not="Exchange 2003 cannot tell a user's contacts apart; Exchange 2007 and later can (ExternalAudience Known)", source="S62"
+        ),
+        "external": Switch(
+            set_by=f"{_ESM} > Default (*) > Properties > Advanced: tick 'Allow out of office responses'",
+            undo="clear the same box; no restart; what is queued stays queued until delivered or expired",
+            source="S2, S3, S51",
+        ),
+    },
+    filters={
+        "none": "nothing",
+        "junk-first": "Intelligent Message Filter (2004 add-on, part of SP2) with the store's junk threshold; "
+        "whether junked mail is answered on this server is not documented (replies.ignore_junk)",
+        "refuse-unresolvable": "this server did not have it: a relay in front of it that refuses senders whose domain does not resolve",
+    },
+    glitch_on=frozenset({Code.BUSY}),
+    default_policy="internal-only",
+    undocumented=(
+        "the return path of its out-of-office replies",
+        "whether junked mail is answered",
+        "the third retry interval",
+        "the delay notification's own default",
+    ),
+)
+
+PROFILES: Final[Mapping[str, Profile]] = {"exchange-2003": _EXCHANGE_2003}
+ALIASES: Final[Mapping[str, str]] = {"sbs-2003": "exchange-2003"}
+
+
+def find(name: str) -> Profile:
+    """The profile of a name or alias; BadInput with the nearest known name otherwise."""
+    known = [*PROFILES, *ALIASES]
+    if name not in known:
+        raise BadInput("server.profile", f"{name!r} is not one of {', '.join(sorted(known))}{nearest(name, known)}")
+    return PROFILES[ALIASES.get(name, name)]

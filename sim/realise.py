@@ -1,0 +1,314 @@
+"""Scenario and replication number to workload and world: all dice are thrown here.
+
+The workload comes in hours of rows. Generators are keyed (seed, replication, purpose, block of 1,024 mailboxes, hour) and identities of
+spam senders count spam only, so a result depends neither on workers nor on chunks, and a change to one kind of mail leaves the dice of
+the others alone.
+
+How senders of spam repeat (FACTS 9): the n-th message names a new domain with the probability by which `c n**g` grows at n, a large
+provider with a fixed share, and else the domain of an earlier message, chosen evenly, mostly with the same address. Popular domains so
+become more popular, and about three quarters of all domains are seen once, as measured.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.mail import HERE, NULL_SENDER, Code, Flag, Ints, Kind, Place, Truth, address
+from sim.scenario import Scenario
+from sim.streams import Draw, Generators
+from sim.units import HOUR, Floats, Seconds, grid
+from sim.workload import Rows, empty, join
+from sim.world import TYPO, Fates, World
+
+__all__ = ["hours", "world"]
+
+_BLOCK = 1024
+_PROVIDERS = 5  # large providers a spammer names; FACTS 9: hotmail, yahoo, aol, msn and the rest
+_LISTS = 10
+_NEWCOMER = 1 << 36  # numbers of people who write once begin here
+
+
+def world(scenario: Scenario, seed: int, replication: int) -> World:
+    """The outside of one replication."""
+    doc = scenario.document
+    spam, outside = doc.spam, doc.world
+    number = scenario.number
+    fates = Fates(
+        unresolvable=spam.unresolvable,
+        nxdomain=spam.nxdomain,
+        silent=spam.silent,
+        refusing=spam.refusing,
+        busy=spam.busy,
+        mailboxes=spam.addresses.cumulative(),
+        greylisting=outside.greylisting,
+        greylist_delay=outside.greylist_delay,
+        outages=outside.outages,
+        outage=outside.outage,
+        busy_spell=outside.busy_spell,
+        session=outside.session,
+        connect_timeout=float(str(number("server.connect_timeout"))),
+        dns_timeout=float(str(number("server.dns_timeout"))),
+    )
+    return World.of(seed, replication, scenario.horizon, fates)
+
+
+def hours(scenario: Scenario, seed: int, replication: int, outside: World, chunk: int = 1) -> Iterator[tuple[Seconds, Rows]]:
+    """The workload: (end of the chunk, rows that arrive before it), `chunk` hours at a time, in order of time.
+
+    Rows are numbered in order of (hour, time, kind)."""
+    draw = _Draw(scenario, seed, replication, outside)
+    count = round(scenario.horizon / HOUR)
+    for first in range(0, count, chunk):
+        last = min(first + chunk, count)
+        yield last * HOUR, join([draw.hour(hour) for hour in range(first, last)])
+
+
+@dataclass(slots=True)
+class _Senders:
+    """Senders of spam so far: the domain and address numbers of the messages that named no large provider."""
+
+    count: int = 0
+    domains: list[int] = field(default_factory=list)
+    addresses: list[int] = field(default_factory=list)
+
+
+class _Draw:
+    """Draws hour after hour."""
+
+    def __init__(self, scenario: Scenario, seed: int, replication: int, outside: World) -> None:
+        self.scenario, self.outside = scenario, outside
+        self.generators = Generators(seed, replication)
+        self.rows = 0
+        self.senders = _Senders()
+        doc = scenario.document
+        boxes = doc.office.mailboxes
+        rates = np.full(boxes, doc.spam.rate)
+        for who, rate in doc.spam.mailboxes.items():
+            rates[scenario.mailbox(who)] = rate
+        self.rates = {Kind.SPAM: rates}
+        for kind, rate in (
+            (Kind.WANTED, doc.wanted.into),
+            (Kind.OUTBOUND, doc.wanted.out),
+            (Kind.LIST, doc.wanted.lists),
+            (Kind.INTERNAL, doc.wanted.internal if boxes > 1 else 0.0),
+        ):
+            self.rates[kind] = np.full(boxes, rate)
+        self.weights = _week(doc.office.opens, doc.office.closes, doc.office.outside_hours)
+        self.first = doc.start.weekday() * 24
+        regular = 1.0 / np.arange(1, doc.wanted.correspondents + 1)  # a few write often: Zipf
+        self.regular = np.cumsum(regular / regular.sum())
+        self.partner_people = round(doc.wanted.partner_share * doc.wanted.correspondents) if doc.wanted.partners else 0
+
+    def hour(self, hour: int) -> Rows:
+        parts = [self.spam(hour)]
+        weight = float(self.weights[(self.first + hour) % 168])
+        for kind, draw in (
+            (Kind.WANTED, Draw.WANTED),
+            (Kind.OUTBOUND, Draw.OUTBOUND),
+            (Kind.INTERNAL, Draw.INTERNAL),
+            (Kind.LIST, Draw.LIST),
+        ):
+            parts += self.people(kind, draw, hour, weight)
+        rows = join([part for part in parts if len(part)])
+        rows = rows.take(np.argsort(rows.at, kind="stable"))
+        rows.row = np.arange(self.rows, self.rows + len(rows), dtype=np.int64)
+        self.rows += len(rows)
+        return rows
+
+    def spam(self, hour: int) -> Rows:
+        """Spam to mailboxes here, and to mailboxes that do not exist."""
+        doc = self.scenario.document.spam
+        times, boxes, dice = [], [], []
+        rates = self.rates[Kind.SPAM]
+        for block in range(0, len(rates), _BLOCK):
+            part = rates[block : block + _BLOCK]
+            total = float(part.sum())
+            if total > 0.0:
+                rng = self.generators(Draw.SPAM, block // _BLOCK, hour)
+                n = int(rng.poisson(total * HOUR))
+                times.append(rng.random(n) * HOUR)
+                boxes.append(block + np.searchsorted(np.cumsum(part) / total, rng.random(n), side="right"))
+                dice.append(rng.random((n, 6)))
+        if doc.unknown_recipients > 0.0:
+            rng = self.generators(Draw.UNKNOWN_RECIPIENT, 0, hour)
+            n = int(rng.poisson(doc.unknown_recipients * HOUR))
+            times.append(rng.random(n) * HOUR)
+            boxes.append(np.full(n, -1))
+            dice.append(rng.random((n, 6)))
+        if not times:
+            return empty()
+        at, mailbox, die = np.concatenate(times), np.concatenate(boxes).astype(np.int64), np.concatenate(dice)
+        order = np.argsort(at, kind="stable")
+        at, mailbox, die = grid(hour * HOUR + at[order]), mailbox[order], die[order]
+        known = mailbox >= 0
+        sender, domain = self.spam_senders(die[known])
+        domains, senders = np.zeros(len(at), dtype=np.int64), np.full(len(at), NULL_SENDER, dtype=np.int64)
+        senders[known], domains[known] = sender, domain
+        # who is behind spam to nobody does not matter: it is refused before DATA
+        domains[~known] = address(Place.PROVIDER, 0)
+        senders[~known] = address(Place.PROVIDER, 0)
+        null = known & (die[:, 3] < doc.null_sender)
+        senders[null] = NULL_SENDER
+        truth = np.where(null, Truth.UNKNOWN, self.outside.senders(senders, domains)).astype(np.uint8)
+        flags = np.where(die[:, 4] < doc.flagged, Flag.PRECEDENCE, 0).astype(np.uint16)
+        size = _sizes(doc.median_size, doc.size_sigma, die[:, 5])
+        return self._inbound(at, Kind.SPAM, truth, senders, domains, mailbox, size, flags, die[:, 2])
+
+    def spam_senders(self, die: Floats) -> tuple[Ints, Ints]:
+        """Addresses and domains of the next spam messages. float64[n, 6] to two int64[n]."""
+        doc, seen = self.scenario.document.spam, self.senders
+        n = len(die)
+        before = seen.count + np.arange(n + 1)
+        grown = doc.new_domains * 100.0 * (before / 100.0) ** doc.growth
+        fresh = np.diff(grown)
+        sender, domain = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
+        for i, (new, which) in enumerate(zip(fresh.tolist(), die[:, :2].tolist(), strict=True)):
+            choice, again = which
+            number = seen.count + i
+            if new <= choice < new + doc.providers:
+                domain[i] = address(Place.PROVIDER, int(again * _PROVIDERS))
+                sender[i] = address(Place.PROVIDER, _PROVIDERS + number)
+                continue
+            domain[i] = sender[i] = address(Place.STRANGE, number)
+            if choice >= new and seen.domains:
+                earlier = int(again * len(seen.domains))
+                domain[i] = seen.domains[earlier]
+                if (choice - new - doc.providers) / max(1e-9, 1.0 - new - doc.providers) >= doc.new_addresses:
+                    sender[i] = seen.addresses[earlier]
+            seen.domains.append(int(domain[i]))
+            seen.addresses.append(int(sender[i]))
+        seen.count += n
+        return sender, domain
+
+    def people(self, kind: Kind, draw: Draw, hour: int, weight: float) -> list[Rows]:
+        """Mail that people write, in the hour's share of the week."""
+        parts = []
+        rates = self.rates[kind]
+        for block in range(0, len(rates), _BLOCK):
+            part = rates[block : block + _BLOCK]
+            total = float(part.sum()) * weight
+            if total > 0.0:
+                rng = self.generators(draw, block // _BLOCK, hour)
+                n = int(rng.poisson(total * HOUR))
+                if n:
+                    at = grid(hour * HOUR + np.sort(rng.random(n)) * HOUR)
+                    mailbox = block + (rng.random(n) * len(part)).astype(np.int64)
+                    parts.append(self.written(kind, hour, at, mailbox, rng.random((n, 6))))
+        return parts
+
+    def written(self, kind: Kind, hour: int, at: Floats, mailbox: Ints, die: Floats) -> Rows:
+        """Rows of one kind of wanted mail."""
+        doc = self.scenario.document.wanted
+        size = _sizes(doc.median_size, doc.size_sigma, die[:, 5])
+        flags = np.zeros(len(at), dtype=np.uint16)
+        if kind is Kind.INTERNAL:
+            boxes = self.scenario.document.office.mailboxes
+            sender = (mailbox + 1 + (die[:, 0] * (boxes - 1)).astype(np.int64)) % boxes
+            return self._inbound(at, kind, Truth.INTERNAL, sender, np.full(len(at), HERE), mailbox, size, flags, die[:, 2])
+        if kind is Kind.LIST:
+            which = address(Place.LIST, 0) + (die[:, 0] * _LISTS).astype(np.int64)
+            flags |= np.where(die[:, 1] < doc.flagged, Flag.PRECEDENCE, 0).astype(np.uint16)
+            flags |= np.where(die[:, 1] < doc.list_headers, Flag.LIST_HEADER, 0).astype(np.uint16)
+            return self._inbound(at, kind, Truth.LIST, which, which, mailbox, size, flags, die[:, 2])
+        regular = die[:, 0] >= doc.newcomers
+        person = np.searchsorted(self.regular, die[:, 1], side="right")
+        partner = regular & (person < self.partner_people)
+        number = mailbox * doc.correspondents + person
+        once = _NEWCOMER + (hour << 16) + np.arange(len(at)) * 2 + (kind is Kind.OUTBOUND)
+        who = np.where(partner, address(Place.PARTNER, 0) + number, address(Place.OTHER, 0) + np.where(regular, number, once))
+        where = np.where(partner, address(Place.PARTNER, 0) + number % max(1, doc.partners), who)
+        flags |= np.where(regular, Flag.CONTACT, 0).astype(np.uint16)
+        if kind is Kind.WANTED:
+            return self._inbound(at, kind, Truth.WANTED, who, where, mailbox, size, flags, die[:, 2])
+        who = who + np.where(die[:, 4] < doc.typos, TYPO, 0)
+        n = len(at)
+        return Rows(
+            np.zeros(n, dtype=np.int64),
+            at,
+            np.full(n, kind, dtype=np.uint8),
+            np.full(n, Truth.WANTED, dtype=np.uint8),
+            mailbox,
+            np.full(n, HERE, dtype=np.int64),
+            who,
+            where,
+            mailbox,
+            size,
+            flags,
+            np.zeros(n, dtype=bool),
+            die[:, 2],
+        )
+
+    def _inbound(
+        self,
+        at: Floats,
+        kind: Kind,
+        truth: Truth | npt.NDArray[np.uint8],
+        sender: Ints,
+        domain: Ints,
+        mailbox: Ints,
+        size: Ints,
+        flags: npt.NDArray[np.uint16],
+        dice: Floats,
+    ) -> Rows:
+        return _arrived(self.outside, at, kind, truth, sender, domain, mailbox, size, flags, dice)
+
+
+def _arrived(
+    outside: World,
+    at: Floats,
+    kind: Kind,
+    truth: Truth | npt.NDArray[np.uint8],
+    sender: Ints,
+    domain: Ints,
+    mailbox: Ints,
+    size: Ints,
+    flags: npt.NDArray[np.uint16],
+    dice: Floats,
+) -> Rows:
+    n = len(at)
+    lost = np.isin(outside.domains(domain), _UNRESOLVABLE) if kind is Kind.SPAM else np.zeros(n, dtype=bool)
+    return Rows(
+        np.zeros(n, dtype=np.int64),
+        at,
+        np.full(n, kind, dtype=np.uint8),
+        np.broadcast_to(np.uint8(truth) if isinstance(truth, Truth) else truth, n),
+        sender,
+        domain,
+        mailbox,
+        np.full(n, HERE, dtype=np.int64),
+        mailbox,
+        size,
+        flags,
+        lost,
+        dice,
+    )
+
+
+_UNRESOLVABLE = (Code.NXDOMAIN, Code.DNS_TIMEOUT)
+
+
+def _sizes(median: float, sigma: float, dice: Floats) -> Ints:
+    """Lognormal sizes in bytes, from 200 bytes (headers alone) to 50 MB."""
+    from scipy.special import ndtri
+
+    return np.clip(median * np.exp(sigma * ndtri(np.clip(dice, 1e-12, 1 - 1e-12))), 200, 5e7).astype(np.int64)
+
+
+def _week(opens: str, closes: str, outside: float) -> Floats:
+    """Weight of each hour of the week, from Monday 00:00; the mean is 1."""
+
+    def hour(text: str) -> float:
+        time = dt.datetime.strptime(text.replace("24:00", "23:59"), "%H:%M")
+        return time.hour + time.minute / 60.0
+
+    start, end = hour(opens), hour(closes)
+    open_part = np.clip(np.minimum(np.arange(24) + 1, end) - np.maximum(np.arange(24), start), 0.0, 1.0)
+    inside = np.concatenate([np.tile(open_part, 5), np.zeros(48)])
+    weights = (1.0 - outside) * inside / inside.sum() + outside * (1.0 - inside) / (1.0 - inside).sum()
+    result: Floats = weights * 168.0
+    return result

@@ -1,0 +1,323 @@
+"""The one file that says what a run is: read, checked, composed."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sim import profiles
+from sim.errors import BadInput, Unavailable, nearest
+from sim.policy import retry
+from sim.policy.admission import Filter, FilterKind
+from sim.policy.autoreply import POLICIES, Audience, Responder
+from sim.profiles import Profile, Setting, Tag
+from sim.scenario import reader
+from sim.scenario.schema import Document
+from sim.units import DAY, HOUR, Seconds
+
+__all__ = ["Absence", "Change", "Input", "Scenario", "load"]
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One resolved value with everything that is known of it. `value`, `low` and `high` are as they would be written in the file."""
+
+    key: str
+    value: object
+    unit: str
+    meaning: str
+    source: str
+    tag: Tag
+    low: object = None
+    high: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """A mailbox is away in [since, until)."""
+
+    mailbox: int
+    since: Seconds
+    until: Seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Replies of a mailbox switched, an absence ended, or the server's policy changed, at a time."""
+
+    at: Seconds
+    mailbox: int = -1
+    replies: bool | None = None
+    ends_absence: bool = False
+    policy: str = ""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A checked scenario. The tables of its file are attributes of `document`, with numbers in seconds, bytes and shares."""
+
+    name: str
+    file: str
+    document: Document
+    plain: Mapping[str, Any] = field(repr=False)
+    origins: Mapping[str, reader.Origin] = field(repr=False)
+
+    @property
+    def profile(self) -> Profile:
+        """The server's documented defaults."""
+        return profiles.find(self.document.server.profile)
+
+    @property
+    def policy(self) -> str:
+        """The reply policy in force."""
+        return self.document.server.policy
+
+    @property
+    def horizon(self) -> Seconds:
+        """Length of the run, a whole number of hours."""
+        return float(math.ceil(self.document.days * DAY / HOUR) * HOUR)
+
+    def number(self, key: str) -> object:
+        """The value of a key of `[server]` or `[replies]`: the file's, else the profile's; durations in seconds."""
+        table, _, name = key.partition(".")
+        value = getattr(getattr(self.document, table), name)
+        if value is not None:
+            return value
+        checked = reader.check({"title": "-", "days": 1, table: {name: self.profile.settings[key].value}}, f"profile {self.profile.name}")
+        return getattr(getattr(checked, table), name)
+
+    def _seconds(self, key: str) -> float:
+        value = self.number(key)
+        assert isinstance(value, int | float)
+        return float(value)
+
+    def queue_rules(self) -> retry.QueueRules:
+        """What the transport needs to know of this server."""
+        waits = self.number("server.retry")
+        assert isinstance(waits, list)
+        return retry.QueueRules(
+            kind=retry.EXCHANGE,
+            params=(self._seconds("server.glitch_retries"), self._seconds("server.glitch_interval"), *map(float, waits)),
+            glitch_on=self.profile.glitch_on,
+            message_retry=self._seconds("server.message_retry"),
+            expiry=self._seconds("server.expiry"),
+            delay_notice=self._seconds("server.delay_notice"),
+            forget_after=self._seconds("server.forget_after"),
+            connections=int(self._seconds("server.connections")),
+            connections_per_hop=int(self._seconds("server.connections_per_hop")),
+            messages_per_connection=int(self._seconds("server.messages_per_connection")),
+            reports_failures=bool(self.number("server.reports_failures")),
+        )
+
+    def responder(self) -> Responder:
+        """The autoresponder's switches."""
+        on = {
+            name: bool(self.number(f"replies.{name}"))
+            for name in (
+                "ignore_auto_submitted",
+                "ignore_precedence",
+                "ignore_list_headers",
+                "ignore_suppress_header",
+                "ignore_system_senders",
+                "ignore_own_address",
+                "only_if_addressed",
+                "ignore_junk",
+            )
+        }
+        return Responder(
+            auto_submitted=on["ignore_auto_submitted"],
+            precedence=on["ignore_precedence"],
+            list_header=on["ignore_list_headers"],
+            suppress_header=on["ignore_suppress_header"],
+            system_sender=on["ignore_system_senders"],
+            own_address=on["ignore_own_address"],
+            not_to_me=on["only_if_addressed"],
+            junk=on["ignore_junk"],
+            history=int(self._seconds("replies.history")),
+            user_return_path=self.number("replies.return_path") == "user",
+        )
+
+    def filter(self) -> Filter:
+        """What is done with spam before a reply is decided."""
+        table = self.document.filter
+        return Filter(FilterKind(table.kind), table.hit, table.false_positive)
+
+    def audience(self, policy: str) -> Audience:
+        """Whom a policy answers; Unavailable where this server does not offer it."""
+        if policy not in POLICIES:
+            raise BadInput("policy", f"{policy!r} is not one of {', '.join(POLICIES)}{nearest(policy, POLICIES)}")
+        if why := self.profile.policies[policy].why_not:
+            raise Unavailable(f"policy {policy}", f"not available on {self.profile.short}: {why}")
+        return POLICIES[policy]
+
+    def mailbox(self, who: str) -> int:
+        """The number of a mailbox from its person's name, or from its number as text."""
+        people = self.document.office.people
+        if who in people:
+            return people.index(who)
+        if who.isdigit() and int(who) < self.document.office.mailboxes:
+            return int(who)
+        known = ", ".join(people) or "none named"
+        raise BadInput(self.file, f"{who!r} is not a person of office.people ({known}) nor the number of a mailbox{nearest(who, people)}")
+
+    def person(self, mailbox: int) -> str:
+        """A mailbox's person as prose says it."""
+        people = self.document.office.people
+        return people[mailbox].capitalize() if mailbox < len(people) else f"mailbox {mailbox}"
+
+    @property
+    def absences(self) -> tuple[Absence, ...]:
+        """Absences in order of the file, cut at the horizon and by changes that end them."""
+        ends = [(c.at, c.mailbox) for c in self.changes if c.ends_absence]
+        found = []
+        for entry in self.document.absence:
+            mailbox = self.mailbox(entry.who)
+            until = self.horizon if entry.until is None else min(entry.until, self.horizon)
+            until = min([until, *(at for at, who in ends if who == mailbox and at >= entry.since)])
+            found.append(Absence(mailbox, entry.since, until))
+        return tuple(found)
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """Changes in order of time."""
+        listed = [
+            Change(
+                c.at,
+                self.mailbox(c.mailbox) if c.mailbox is not None else -1,
+                None if c.replies is None else c.replies == "on",
+                c.absence is not None,
+                c.policy or "",
+            )
+            for c in self.document.change
+        ]
+        return tuple(sorted(listed, key=lambda c: c.at))
+
+    @property
+    def main_absentee(self) -> int:
+        """The mailbox that is away for longest: the one the answer speaks of. -1 where nobody is away."""
+        lengths = [(a.until - a.since, -n, a.mailbox) for n, a in enumerate(self.absences)]
+        return max(lengths)[2] if lengths else -1
+
+    def inputs(self) -> list[Input]:
+        """Every value with unit, source and tag, in the order of the schema."""
+        found = []
+        for key, (meaning, info) in reader.fields().items():
+            if "[]" in key:
+                continue
+            extra = info.json_schema_extra or {}
+            node: Any = self.plain
+            for part in key.split("."):
+                node = node.get(part) if isinstance(node, dict) else None
+            setting = self.profile.settings.get(key)
+            if key in self.origins:
+                origin = self.origins[key]
+                found.append(Input(key, node, extra["unit"], meaning, origin.source, origin.tag, origin.low, origin.high))
+            elif isinstance(setting, Setting):
+                found.append(Input(key, setting.value, extra["unit"], meaning, setting.source, setting.tag, setting.low, setting.high))
+            elif isinstance(node, dict) and node:
+                found.append(Input(key, node, extra["unit"], meaning, f"given in {self.file}", Tag.SITE))
+            else:
+                default = str(info.default) if not isinstance(info.default, str | int | float | bool | list | dict | None) else info.default
+                found.append(Input(key, default, extra["unit"], meaning, extra["source"], Tag(extra["tag"]), extra["low"], extra["high"]))
+        return found
+
+    def assumed(self) -> list[Input]:
+        """The assumed inputs that have a band and can matter here: a filter that is off decides nothing."""
+        off = self.document.filter.kind == "none"
+        return [
+            item
+            for item in self.inputs()
+            if item.tag is Tag.ASSUMED
+            and item.low is not None
+            and not (off and (item.key.startswith("filter.") or item.key == "replies.ignore_junk"))
+        ]
+
+    def sha256(self) -> str:
+        """Identity of everything that decides the result, but the seed."""
+        payload = [[item.key, item.value] for item in self.inputs()]
+        payload += [["absence", self.plain.get("absence", [])], ["change", self.plain.get("change", [])]]
+        return hashlib.sha256(json.dumps(payload, sort_keys=True, default=str).encode()).hexdigest()
+
+    def with_settings(self, settings: Mapping[str, object] | Iterable[str], where: str = "--set") -> Scenario:
+        """The same scenario with some keys changed: `{"spam.unresolvable": "5 %"}` or `["spam.unresolvable=5 %"]`."""
+        plain, origins = copy.deepcopy(dict(self.plain)), dict(self.origins)
+        listed = [f"{k}={_toml(v)}" for k, v in settings.items()] if isinstance(settings, Mapping) else list(settings)
+        for setting in listed:
+            reader.assign(plain, origins, setting, where)
+        return _compose(self.name, self.file if not listed else f"{self.file} with {where}", plain, origins)
+
+    def _repr_html_(self) -> str:
+        rows = "".join(f"<tr><td>{i.key}</td><td>{i.value}</td><td>{i.source}</td></tr>" for i in self.inputs())
+        return f"<p>{self.document.title}</p><table><tr><th>key</th><th>value</th><th>source</th></tr>{rows}</table>"
+
+
+def _toml(value: object) -> str:
+    return json.dumps(value) if isinstance(value, str | bool | list) else str(value)
+
+
+def load(name: str | Path = "sbs_2003", settings: Mapping[str, object] | Iterable[str] = ()) -> Scenario:
+    """Read a scenario by path or name, with some keys changed.
+
+    Raises BadInput with file, key, what was found and what is wanted.
+    """
+    path = reader.find(str(name))
+    plain, origins = reader.split(reader.parse(path), path.name)
+    scenario = _compose(path.stem, str(path), plain, origins)
+    return scenario.with_settings(settings) if settings else scenario
+
+
+def _compose(name: str, file: str, plain: dict[str, Any], origins: dict[str, reader.Origin]) -> Scenario:
+    document = reader.check(plain, file)
+    scenario = Scenario(name, file, document, plain, origins)
+    _consistent(scenario)
+    return scenario
+
+
+def _consistent(scenario: Scenario) -> None:
+    """What no single key can check."""
+    document, file = scenario.document, scenario.file
+    office = document.office
+
+    def wrong(key: str, text: str) -> BadInput:
+        return BadInput(f"{file}: {key}", text)
+
+    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", office.opens) or not re.fullmatch(r"([01]\d|2[0-4]):[0-5]\d", office.closes):
+        raise wrong("office.opens", f"{office.opens!r} to {office.closes!r}: a time of day is HH:MM")
+    if office.opens >= office.closes:
+        raise wrong("office.closes", f"{office.closes!r} is not after opens, {office.opens!r}")
+    if len(office.people) > office.mailboxes or len(set(office.people)) < len(office.people):
+        raise wrong("office.people", f"{len(office.people)} names for {office.mailboxes} mailboxes; each name once, no more than mailboxes")
+    for person in office.people:
+        if not re.fullmatch(r"[a-z][a-z0-9._-]*", person):
+            raise wrong("office.people", f"{person!r} is not a name for a mailbox: write it in small letters, as in 'ann'")
+    try:
+        profiles.find(document.server.profile)
+        scenario.audience(document.server.policy)
+        for n, change in enumerate(document.change, start=1):
+            if change.policy is not None:
+                scenario.audience(change.policy)
+            if change.mailbox is not None:
+                scenario.mailbox(change.mailbox)
+            if change.at > scenario.horizon:
+                raise wrong(f"change[{n}].at", f"is after the end of the run (days = {document.days:g})")
+        for entry in document.absence:
+            scenario.mailbox(entry.who)
+        for who in document.spam.mailboxes:
+            scenario.mailbox(who)
+    except BadInput as error:
+        raise error if error.where.startswith(file) else type(error)(f"{file}: {error.where}", error.found) from None
+    for n, entry in enumerate(document.absence, start=1):
+        if entry.until is not None and entry.until <= entry.since:
+            raise wrong(f"absence[{n}].until", "is not after from")
+    waits = scenario.queue_rules()
+    if min(waits.params[2:]) < 0.001:
+        raise wrong("server.retry", "has a wait under 1 ms")
+    if waits.delay_notice >= waits.expiry and "server.expiry" not in scenario.origins:
+        raise wrong("server.delay_notice", "is not below server.expiry")

@@ -1,0 +1,370 @@
+"""The keys of a scenario file: type, unit, default, source, band.
+
+Each table is a frozen pydantic model, and each field says in its metadata how well its default is known. A key of `[server]` or
+`[replies]` that is left out takes the profile's value.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from sim import units
+from sim.profiles import Tag
+
+__all__ = ["Absence", "Change", "Document", "Filter", "Office", "Replies", "Server", "Spam", "Verdict", "Wanted", "World"]
+
+
+def _text(parse: Callable[[str], float], example: str) -> Callable[[object], float]:
+    def read(value: object) -> float:
+        if not isinstance(value, str):
+            raise ValueError(f"{value!r} has no unit: write it as a text, as in '{example}'")
+        return parse(value)
+
+    return read
+
+
+def _share(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError(f"{value!r} is not a share: write a percentage, as in '42 %'")
+    return units.share(value)
+
+
+def _rest(value: object) -> float | None:
+    return None if value == "rest" else _share(value)
+
+
+def _rate(per: str, example: str) -> Callable[[object], float]:
+    def parse(text: str) -> float:
+        value = units.rate(text, per)
+        if value * units.DAY > _MOST_PER_DAY:
+            raise ValueError(f"{text!r} is more than {_MOST_PER_DAY:,}/{per}/day, which no scenario means")
+        return value
+
+    return _text(parse, example)
+
+
+_MOST_PER_DAY = 100_000
+Duration = Annotated[float, BeforeValidator(_text(units.duration, "10 min"))]
+Moment = Annotated[float, BeforeValidator(_text(units.moment, "day 3 12:00"))]
+Rate = Annotated[float, BeforeValidator(_rate("mailbox", "50/mailbox/day"))]
+OfficeRate = Annotated[float, BeforeValidator(_rate("office", "20/day"))]
+HopRate = Annotated[float, BeforeValidator(_rate("hop", "1/hop/week"))]
+Size = Annotated[float, BeforeValidator(_text(units.size, "4 kB"))]
+Share = Annotated[float, BeforeValidator(_share)]
+Rest = Annotated[float | None, BeforeValidator(_rest)]
+
+
+def _key(
+    default: Any,
+    meaning: str,
+    unit: str = "",
+    source: str = "a fact of the site",
+    tag: Tag = Tag.SITE,
+    low: object = None,
+    high: object = None,
+    **limits: Any,
+) -> Any:
+    extra: dict[str, Any] = {"unit": unit, "source": source, "tag": tag.value, "low": low, "high": high}
+    return Field(default=default, description=meaning, json_schema_extra=extra, validate_default=True, **limits)
+
+
+def _of_profile(meaning: str, unit: str = "", **limits: Any) -> Any:
+    return Field(default=None, description=meaning, json_schema_extra={"unit": unit, "source": "profile", "tag": "profile"}, **limits)
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Server(_Table):
+    """The mail server: which, and where it departs from its defaults."""
+
+    profile: str = _key("sbs-2003", "which server; `mailflow show servers` lists them", source="the question")
+    policy: str = _key("internal-only", "reply policy in force; `mailflow show policies` lists them", source="the question")
+    retry: list[Duration] | None = _of_profile(
+        "waits after the 1st, 2nd, 3rd ... failed connection; the last one for ever", "s", min_length=1
+    )
+    glitch_retries: int | None = _of_profile("quick retries before that, where the server makes them", ge=0, le=15)
+    glitch_interval: Duration | None = _of_profile("wait between quick retries", "s", gt=0)
+    message_retry: Duration | None = _of_profile("wait of one message that was refused 4xx", "s", gt=0)
+    expiry: Duration | None = _of_profile("lifetime of a message in the queue", "s", gt=0)
+    delay_notice: Duration | None = _of_profile("a message still queued after this is reported to its sender", "s", gt=0)
+    forget_after: Duration | None = _of_profile("an empty queue forgets its stage after this", "s", gt=0)
+    connections: int | None = _of_profile("outbound connections at most, all together", ge=1, le=100_000)
+    connections_per_hop: int | None = _of_profile("outbound connections at most, to one next hop", ge=1, le=100_000)
+    messages_per_connection: int | None = _of_profile("messages carried by one connection at most", ge=1, le=100_000)
+    connect_timeout: Duration | None = _of_profile("time a silent address holds a connection", "s", gt=0)
+    dns_timeout: Duration | None = _of_profile("time an unanswered DNS query holds a connection", "s", gt=0)
+    reports_failures: bool | None = _of_profile("are failure and delay notices sent at all")
+
+
+class Replies(_Table):
+    """The autoresponder: what it does not answer. Defaults are the profile's."""
+
+    return_path: Literal["user", "null"] | None = _of_profile("return path of an autoreply")
+    history: int | None = _of_profile("senders remembered per absence", ge=1)
+    ignore_auto_submitted: bool | None = _of_profile("mail with Auto-Submitted other than 'no' is not answered")
+    ignore_precedence: bool | None = _of_profile("mail with Precedence bulk, list or junk is not answered")
+    ignore_list_headers: bool | None = _of_profile("mail with a List-* header is not answered")
+    ignore_suppress_header: bool | None = _of_profile("mail with X-Auto-Response-Suppress is not answered")
+    ignore_system_senders: bool | None = _of_profile("mail from mailer-daemon, owner-* and the like is not answered")
+    ignore_own_address: bool | None = _of_profile("mail that claims to come from oneself is not answered")
+    only_if_addressed: bool | None = _of_profile("answered only if one's own address stands in To or Cc")
+    ignore_junk: bool | None = _of_profile("mail filed as junk is not answered")
+
+
+class Office(_Table):
+    """The people here."""
+
+    domain: str = _key("office.example", "mail domain", pattern=r"^[a-z0-9.-]+$")
+    mailboxes: int = _key(15, "number of mailboxes", ge=1, le=1_000_000)
+    people: list[str] = _key([], "names of the first mailboxes, for [[absence]] and [[change]]")
+    opens: str = _key("08:00", "working hours begin", pattern=r"^\d\d:\d\d$")
+    closes: str = _key("18:00", "working hours end", pattern=r"^\d\d:\d\d$")
+    outside_hours: Share = _key(
+        "10 %", "share of wanted mail that comes outside working hours", "share", "assumed to change little: wanted mail only"
+    )
+
+
+class Wanted(_Table):
+    """Mail that people want."""
+
+    into: Rate = _key("3/mailbox/day", "wanted mail from outside", "1/s")
+    out: Rate = _key("10/mailbox/day", "mail written to the outside", "1/s")
+    internal: Rate = _key("15/mailbox/day", "mail between colleagues", "1/s")
+    lists: Rate = _key("2/mailbox/day", "list mail and newsletters", "1/s")
+    partners: int = _key(4, "partner domains", ge=0, le=10_000)
+    correspondents: int = _key(8, "outside people who write to a mailbox regularly", ge=1, le=10_000)
+    partner_share: Share = _key("75 %", "of them, the share who belong to a partner", "share")
+    newcomers: Share = _key("4 %", "share of wanted mail from people who write for the first time", "share")
+    flagged: Share = _key("72 %", "list mail that says Precedence: bulk", "share", "FACTS 9: HAM", Tag.MEASURED)
+    list_headers: Share = _key("70 %", "list mail with a List-* header", "share", "FACTS 9: HAM", Tag.MEASURED)
+    typos: Share = _key("1 %", "outgoing mail to a mailbox that does not exist", "share")
+    median_size: Size = _key("3.7 kB", "median size", "bytes", "FACTS 9: HAM, lognormal, ln 8.207", Tag.MEASURED)
+    size_sigma: float = _key(0.813, "sigma of ln(bytes)", "", "FACTS 9: HAM", Tag.MEASURED, gt=0, le=5)
+
+
+class Spam(_Table):
+    """Mail that nobody wants, and who its senders really are."""
+
+    rate: Rate = _key("4/mailbox/day", "spam that reaches each mailbox, after whatever filter there is", "1/s")
+    mailboxes: dict[str, Rate] = _key({}, "other rates, by person", "1/s")
+    unknown_recipients: OfficeRate = _key("40/day", "spam to mailboxes that do not exist here, refused at SMTP", "1/s")
+    new_domains: Share = _key(
+        "57 %",
+        "sender domains that the first 100 messages bring, large providers left out",
+        "share",
+        "FACTS 9: 42 to 71 per 100 messages, providers included",
+        Tag.MEASURED,
+    )
+    growth: float = _key(0.93, "number of sender domains grows as messages to this power", "", "FACTS 9: PP", Tag.MEASURED, gt=0.1, le=1)
+    providers: Share = _key(
+        "27 %", "spam that names a large provider as its sender; these always answer", "share", "FACTS 9: SA", Tag.MEASURED
+    )
+    new_addresses: Share = _key(
+        "30 %",
+        "when a domain comes again, the share that brings another address",
+        "share",
+        "fitted: 0.77 to 0.88 distinct addresses per message (FACTS 9: SA)",
+        Tag.MEASURED,
+    )
+    null_sender: Share = _key("0.1 %", "spam with the null sender", "share", "FACTS 9: SA", Tag.MEASURED)
+    flagged: Share = _key("6.5 %", "spam that says Precedence: bulk", "share", "FACTS 9: SA direct", Tag.MEASURED)
+    unresolvable: Share = _key(
+        "25 %",
+        "sender domains that do not resolve",
+        "share",
+        "assumed, fitted to the story; two sites found 2 % and 46 % of messages (FACTS 6.2)",
+        Tag.ASSUMED,
+        "2 %",
+        "46 %",
+    )
+    nxdomain: Share = _key(
+        "30 %",
+        "of these, the share that fails at once: an NDR, no queue",
+        "share",
+        "assumed, fitted to the story",
+        Tag.ASSUMED,
+        "0 %",
+        "90 %",
+    )
+    silent: Share = _key(
+        "19 %",
+        "of the domains that resolve, those whose host never answers",
+        "share",
+        "assumed, fitted to the story; no source",
+        Tag.ASSUMED,
+        "5 %",
+        "40 %",
+    )
+    refusing: Share = _key(
+        "10 %",
+        "of the domains that resolve, those whose host refuses connections",
+        "share",
+        "assumed, fitted to the story; no source",
+        Tag.ASSUMED,
+        "0 %",
+        "20 %",
+    )
+    busy: Share = _key(
+        "3 %",
+        "of the domains that resolve, those whose host is busy most of the time (421)",
+        "share",
+        "assumed, fitted to the story; no source",
+        Tag.ASSUMED,
+        "0 %",
+        "10 %",
+    )
+    median_size: Size = _key("4.4 kB", "median size", "bytes", "FACTS 9: SA, lognormal, ln 8.398", Tag.MEASURED)
+    size_sigma: float = _key(0.77, "sigma of ln(bytes)", "", "FACTS 9: SA", Tag.MEASURED, gt=0, le=5)
+    addresses: SpamAddresses = Field(default_factory=lambda: SpamAddresses())
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Spam:
+        total = self.silent + self.refusing + self.busy
+        if total > 1.0 + 1e-9:
+            raise ValueError(f"silent, refusing and busy add up to {total:.4g} of the domains that resolve, more than 100 %")
+        if self.new_domains + self.providers > 1.0 + 1e-9:
+            raise ValueError(
+                f"new_domains and providers add up to {self.new_domains + self.providers:.4g} of the messages, more than 100 %"
+            )
+        return self
+
+
+class SpamAddresses(_Table):
+    """Who owns the sender address of spam, where its domain takes mail. One share may be "rest"."""
+
+    nobody: Rest = _key("rest", "no such mailbox", "share", "what the others leave", Tag.ASSUMED)
+    full: Rest = _key("4 %", "a full mailbox", "share", "assumed; no source", Tag.ASSUMED, "0 %", "10 %")
+    stranger: Rest = _key("50 %", "a real person who never wrote", "share", "assumed; no source (FACTS 7)", Tag.ASSUMED, "20 %", "75 %")
+    spammer: Rest = _key("10 %", "a mailbox that the spammer reads", "share", "assumed; no source", Tag.ASSUMED, "0 %", "18 %")
+    trap: Rest = _key("0.5 %", "a spamtrap", "share", "assumed; no source", Tag.ASSUMED, "0 %", "2 %")
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> SpamAddresses:
+        shares = [self.nobody, self.full, self.stranger, self.spammer, self.trap]
+        known = sum(share for share in shares if share is not None)
+        if shares.count(None) > 1:
+            raise ValueError("only one of the shares may be 'rest'")
+        if None in shares and known > 1.0 + 1e-9:
+            raise ValueError(f"the shares beside 'rest' add up to {known * 100:.4g} %, more than 100 %")
+        if None not in shares and abs(known - 1.0) > 1e-9:
+            raise ValueError(f"the shares add up to {known * 100:.4g} %, not 100 %; make one of them 'rest' or mend them")
+        return self
+
+    def cumulative(self) -> tuple[float, float, float, float]:
+        """Upper ends of nobody, full, stranger, spammer on [0, 1); a trap is the last part."""
+        shares = [self.nobody, self.full, self.stranger, self.spammer, self.trap]
+        rest = 1.0 - sum(share for share in shares if share is not None)
+        a, b, c, d = (rest if share is None else share for share in shares[:4])
+        return a, a + b, a + b + c, a + b + c + d
+
+
+class Filter(_Table):
+    """What is done with spam before a reply is decided."""
+
+    kind: Literal["none", "junk-first", "refuse-unresolvable"] = _key("none", "which filter", source="the question")
+    hit: Share = _key(
+        "90 %",
+        "spam that it hits; with refuse-unresolvable, of the spam from such domains",
+        "share",
+        "assumed",
+        Tag.ASSUMED,
+        "70 %",
+        "99 %",
+    )
+    false_positive: Share = _key("0.1 %", "other mail from outside that it hits", "share", "assumed", Tag.ASSUMED, "0 %", "1 %")
+
+
+class World(_Table):
+    """How the outside behaves towards wanted mail, and how fast it is."""
+
+    greylisting: Share = _key(
+        "5 %",
+        "answering domains that greylist, large providers and partners left out",
+        "share",
+        "assumed; adoption not found (FACTS 6.3)",
+        Tag.ASSUMED,
+        "0 %",
+        "20 %",
+    )
+    greylist_delay: Duration = _key(
+        "5 min", "a greylisting host accepts this long after the first attempt", "s", "assumed", Tag.ASSUMED, "1 min", "60 min"
+    )
+    outages: HopRate = _key("0.2/hop/week", "outages of each partner", "1/s", "assumed", Tag.ASSUMED, "0/hop/week", "1/hop/week")
+    outage: Duration = _key("45 min", "mean length of an outage", "s", "assumed", Tag.ASSUMED, "10 min", "4 h")
+    busy_spell: Duration = _key(
+        "3 h", "mean length of a busy spell of a busy host; a third of it between two", "s", "assumed", Tag.ASSUMED, "20 min", "12 h"
+    )
+    session: Duration = _key("2 s", "mean time to connect and deliver one message", "s", "assumed to change little: no limit binds")
+    reply_lag: Duration = _key("3 s", "mean time from delivery to the autoreply", "s", "assumed to change little")
+
+
+class Absence(_Table):
+    """Somebody is away, with the out-of-office reply on."""
+
+    who: str = _key(..., "person or number of a mailbox")
+    since: Moment = Field(default=0.0, description="begins", validation_alias="from", json_schema_extra={"unit": "s", "tag": "site"})
+    until: Moment | None = _key(None, "ends; left out: stays away to the end", "s")
+
+
+class Change(_Table):
+    """Something the administrator or a user does during the run."""
+
+    at: Moment = _key(..., "when", "s")
+    mailbox: str | None = _key(None, "whose")
+    replies: Literal["on", "off"] | None = _key(None, "the mailbox's replies are switched")
+    absence: Literal["ends"] | None = _key(None, "the mailbox's absence ends")
+    policy: str | None = _key(None, "the server's policy from now on; only where the scenario's own policy is in force")
+
+    @model_validator(mode="after")
+    def _one_deed(self) -> Change:
+        if self.policy is not None and self.mailbox is None and self.replies is None and self.absence is None:
+            return self
+        if self.policy is None and self.mailbox is not None and (self.replies is None) != (self.absence is None):
+            return self
+        raise ValueError("a change is either policy = ..., or mailbox = ... with replies = 'on' or 'off' or absence = 'ends'")
+
+
+class Verdict(_Table):
+    """The rule behind the answer."""
+
+    enough: Share = _key(
+        "60 %", "a narrower policy is good enough if it reaches this share of the wanted people", "share", "the rule's default"
+    )
+    stranger_weight: float = _key(
+        1.0, "one stranger told costs as much as this many wanted people told bring", "", "the rule's default", ge=0
+    )
+    alert_queues: int = _key(
+        10,
+        "an alert fires at more than this many queues in Retry",
+        "queues",
+        "assumed; the built-in threshold was not found (FACTS 0)",
+        ge=0,
+    )
+
+
+class Document(_Table):
+    """A scenario file."""
+
+    title: str = _key(..., "one sentence")
+    start: dt.date = _key(dt.date(2006, 4, 3), "date of day 1")
+    days: float = _key(..., "length of the run in days", "d", gt=0, le=3660)
+    server: Server = Field(default_factory=Server)
+    replies: Replies = Field(default_factory=Replies)
+    office: Office = Field(default_factory=Office)
+    wanted: Wanted = Field(default_factory=Wanted)
+    spam: Spam = Field(default_factory=Spam)
+    filter: Filter = Field(default_factory=Filter)
+    world: World = Field(default_factory=World)
+    verdict: Verdict = Field(default_factory=Verdict)
+    absence: list[Absence] = Field(default_factory=list)
+    change: list[Change] = Field(default_factory=list)
+
+
+Spam.model_rebuild()
+Document.model_rebuild()

@@ -1,0 +1,105 @@
+"""Named random streams: what is drawn for one thing never depends on what was drawn for another.
+
+Two kinds of dice. A numpy *Generator* fills arrays in `realise`; it is keyed by (seed, replication, purpose, block, hour), so a result
+depends neither on workers nor on chunks. A *hash die* `u(key, a, b, ...)` gives one number in [0, 1) for a thing that has an identity (a
+domain, an address, the n-th attempt of a message); it is counter-based and the same in numpy and in scalar code, bit for bit.
+The mixer is splitmix64's finaliser (Steele, Lea, Flood 2014: Fast splittable pseudorandom number generators, OOPSLA).
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.mail import Ints
+from sim.units import Floats
+
+__all__ = ["Draw", "Generators", "key", "u", "us"]
+
+_MASK: Final = (1 << 64) - 1
+_GAMMA: Final = 0x9E3779B97F4A7C15
+_A: Final = 0xBF58476D1CE4E5B9
+_B: Final = 0x94D049BB133111EB
+_UNIT: Final = 2.0**-53
+
+
+class Draw(IntEnum):
+    """What a number is drawn for. Values are part of a result's identity: add, never renumber."""
+
+    SPAM = 1
+    WANTED = 2
+    OUTBOUND = 3
+    INTERNAL = 4
+    LIST = 5
+    UNKNOWN_RECIPIENT = 6
+    DOMAIN_RESOLVES = 10
+    DOMAIN_FAILS_AT_ONCE = 11
+    DOMAIN_ANSWERS = 12
+    DOMAIN_BUSY = 13
+    DOMAIN_ADDRESSES = 14
+    DOMAIN_SPEED = 15
+    DOMAIN_GREYLISTS = 16
+    OUTAGE = 17
+    MAILBOX = 20
+    REPLY_LAG = 21
+    SESSION = 22
+    FILTER = 23
+    TYPO = 24
+    TABLE = 25  # fixed tables of a scenario: who corresponds with whom
+
+
+def _mix(z: int) -> int:
+    z = ((z ^ (z >> 30)) * _A) & _MASK
+    z = ((z ^ (z >> 27)) * _B) & _MASK
+    return z ^ (z >> 31)
+
+
+def key(*parts: int) -> int:
+    """One 64-bit key from several integers."""
+    z = 0
+    for part in parts:
+        z = _mix((z + _GAMMA + (part & _MASK)) & _MASK)
+    return z
+
+
+def u(base: int, *parts: int) -> float:
+    """A hash die in [0, 1) for the thing named by `parts`."""
+    z = base
+    for part in parts:
+        z = _mix((z + _GAMMA + (part & _MASK)) & _MASK)
+    return (z >> 11) * _UNIT
+
+
+def us(base: int, things: Ints, *parts: int) -> Floats:
+    """`u(base, thing, *parts)` for every thing. Shapes: int64[n] to float64[n]."""
+    with np.errstate(over="ignore"):
+        z: npt.NDArray[np.uint64] = _mixed(np.uint64(base) + np.uint64(_GAMMA) + things.astype(np.uint64))
+        for part in parts:
+            z = _mixed(z + np.uint64(_GAMMA) + np.uint64(part & _MASK))
+    result: Floats = (z >> np.uint64(11)).astype(np.float64) * _UNIT
+    return result
+
+
+def _mixed(z: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(_A)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(_B)
+    return z ^ (z >> np.uint64(31))
+
+
+class Generators:
+    """Hands out a numpy Generator for a purpose, a block of 1,024 mailboxes and an hour. One object is rekeyed in place (Philox is
+    counter-based, so a key is all there is to seed): the generator of the call before is no longer valid."""
+
+    def __init__(self, seed: int, replication: int) -> None:
+        self._run = key(seed, replication)
+        self._bits = np.random.Philox(key=[self._run, 0])
+        self._state = self._bits.state
+        self._generator = np.random.Generator(self._bits)
+
+    def __call__(self, purpose: Draw, block: int, hour: int) -> np.random.Generator:
+        self._state["state"]["key"] = np.array([self._run, key(purpose, block, hour)], dtype=np.uint64)
+        self._bits.state = self._state
+        return self._generator

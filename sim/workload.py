@@ -1,0 +1,69 @@
+"""What may arrive: columns of workload rows, one element per message, in order of time.
+
+A row is what the outside or a user does; whether a policy lets anything follow from it is not said here. All numbers come from `realise`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.mail import Ints
+from sim.units import Floats
+
+__all__ = ["Rows", "empty", "join"]
+
+
+@dataclass(slots=True)
+class Rows:
+    """Arrays of equal length n, sorted by (at, row)."""
+
+    row: Ints  # number of the row, the same under every policy
+    at: Floats  # seconds from the start
+    kind: npt.NDArray[np.uint8]  # mail.Kind
+    truth: npt.NDArray[np.uint8]  # mail.Truth of the other side
+    sender: Ints  # address code; NULL_SENDER
+    sender_domain: Ints
+    recipient: Ints  # address code
+    recipient_domain: Ints
+    mailbox: Ints  # the local mailbox that receives (or, for OUTBOUND, writes) it; -1: no such mailbox here
+    size: Ints  # bytes
+    flags: npt.NDArray[np.uint16]  # mail.Flag
+    unresolvable: npt.NDArray[np.bool_]  # the sender's domain does not resolve
+    dice: Floats  # in [0, 1), for the filter
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def take(self, which: npt.NDArray[np.generic] | slice) -> Rows:
+        """Some of the rows."""
+        return Rows(*(getattr(self, name)[which] for name in Rows.__slots__))
+
+
+def empty() -> Rows:
+    """No rows."""
+    none = np.zeros(0, dtype=np.int64)
+    return Rows(
+        none,
+        none.astype(float),
+        none.astype(np.uint8),
+        none.astype(np.uint8),
+        none,
+        none,
+        none,
+        none,
+        none,
+        none,
+        none.astype(np.uint16),
+        none.astype(bool),
+        none.astype(float),
+    )
+
+
+def join(parts: list[Rows]) -> Rows:
+    """Several pieces as one, in the order given."""
+    if not parts:
+        return empty()
+    return Rows(*(np.concatenate([getattr(part, name) for part in parts]) for name in Rows.__slots__))

@@ -1,0 +1,169 @@
+"""How the outside behaves: what an attempt to a next hop meets, at any time, for any message.
+
+What DNS and connections to a *domain* do is keyed by the domain, what a *mailbox* is by the address; large providers always answer. A
+domain's state is fixed, or a table of time intervals. All of it is decided by hash dice of (seed, replication), so two policies that write
+to the same address at the same time meet the same answer. The world keeps no memory of what was tried.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.mail import Code, Ints, Place, Truth, place
+from sim.streams import Draw, key, u, us
+from sim.units import WEEK, Seconds, grid
+
+__all__ = ["TYPO", "Fates", "World"]
+
+TYPO = 1 << 39  # added to the number of an address that was mistyped: nobody has it
+_LOOKUP: Seconds = grid(0.2)  # a DNS answer or a connection refused, there and back; assumed to change nothing
+_BANNER: Seconds = grid(1.0)  # connecting and being told 421
+_BANDWIDTH = 50_000.0  # bytes a second of an office line; assumed to change nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Fates:
+    """Shares that decide what a sender of spam is; see the scenario's `[spam]` and `[world]`. Times in seconds."""
+
+    unresolvable: float
+    nxdomain: float
+    silent: float
+    refusing: float
+    busy: float
+    mailboxes: tuple[float, float, float, float]  # upper ends of nobody, full, stranger, spammer; then traps
+    greylisting: float
+    greylist_delay: Seconds
+    outages: float  # per second and partner
+    outage: Seconds
+    busy_spell: Seconds
+    session: Seconds
+    connect_timeout: Seconds
+    dns_timeout: Seconds
+
+
+@dataclass(slots=True)
+class World:
+    """The outside of one replication."""
+
+    key: int
+    horizon: Seconds
+    fates: Fates
+    _fate: dict[int, Code] = field(default_factory=dict, repr=False)
+    _spells: dict[int, tuple[list[float], Code]] = field(default_factory=dict, repr=False)
+    _mailboxes: dict[int, Code] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, seed: int, replication: int, horizon: Seconds, fates: Fates) -> World:
+        """The world of a replication."""
+        return cls(key(seed, replication, 0), horizon, fates)
+
+    # A domain: OK answers, NXDOMAIN, DNS_TIMEOUT, TIMEOUT (silent) and REFUSED for ever, BUSY now and then, GREYLISTED answers late.
+
+    def domains(self, domains: Ints) -> npt.NDArray[np.uint8]:
+        """The fate of each domain, a Code. int64[n] to uint8[n]."""
+        f = self.fates
+        answers = us(self.key, domains, Draw.DOMAIN_ANSWERS)
+        fate = np.full(domains.shape, Code.OK, dtype=np.uint8)
+        where = domains >> 40
+        greylists = us(self.key, domains, Draw.DOMAIN_GREYLISTS) < f.greylisting
+        fate[greylists & np.isin(where, (Place.STRANGE, Place.OTHER, Place.LIST))] = Code.GREYLISTED
+        strange = where == Place.STRANGE
+        fate[strange & (answers < f.silent + f.refusing + f.busy)] = Code.BUSY
+        fate[strange & (answers < f.silent + f.refusing)] = Code.REFUSED
+        fate[strange & (answers < f.silent)] = Code.TIMEOUT
+        lost = strange & (us(self.key, domains, Draw.DOMAIN_RESOLVES) < f.unresolvable)
+        at_once = us(self.key, domains, Draw.DOMAIN_FAILS_AT_ONCE) < f.nxdomain
+        fate[lost] = np.where(at_once[lost], Code.NXDOMAIN, Code.DNS_TIMEOUT)
+        return fate
+
+    def domain(self, domain: int) -> Code:
+        """The fate of one domain."""
+        known = self._fate.get(domain)
+        if known is None:
+            known = self._fate[domain] = Code(int(self.domains(np.array([domain]))[0]))
+        return known
+
+    def senders(self, addresses: Ints, domains: Ints) -> npt.NDArray[np.uint8]:
+        """What the senders of spam really are: a Truth each."""
+        nobody, _, stranger, spammer = self.fates.mailboxes
+        die = us(self.key, addresses, Draw.MAILBOX)
+        truth = np.full(addresses.shape, Truth.TRAP, dtype=np.uint8)
+        truth[die < spammer] = Truth.SPAMMER
+        truth[die < stranger] = Truth.FORGED_REAL  # the owners of full mailboxes among them
+        truth[die < nobody] = Truth.FORGED_DEAD
+        truth[np.isin(self.domains(domains), (Code.NXDOMAIN, Code.DNS_TIMEOUT, Code.TIMEOUT, Code.REFUSED))] = Truth.FORGED_DEAD
+        return truth
+
+    def mailbox(self, address: int) -> Code:
+        """What a recipient outside answers where its domain does: OK, NO_MAILBOX or FULL."""
+        known = self._mailboxes.get(address)
+        if known is None:
+            where = place(address)
+            known = Code.OK
+            if address & TYPO:
+                known = Code.NO_MAILBOX
+            elif where in (Place.STRANGE, Place.PROVIDER):
+                nobody, full, _, _ = self.fates.mailboxes
+                die = u(self.key, address, Draw.MAILBOX)
+                known = Code.NO_MAILBOX if die < nobody else Code.FULL if die < full else Code.OK
+            self._mailboxes[address] = known
+        return known
+
+    # An attempt.
+
+    def connects(self, hop: int, now: Seconds) -> Code:
+        """What opening a connection to a next hop meets at a time: OK, NXDOMAIN, or one of CONNECTION_FAILURES."""
+        fate = self._fate.get(hop)
+        if fate is None:
+            fate = self.domain(hop)
+        if fate in (Code.OK, Code.GREYLISTED) and hop >> 40 != Place.PARTNER:
+            return Code.OK
+        if fate is Code.BUSY or hop >> 40 == Place.PARTNER:
+            edges, bad = self._spells.get(hop) or self._alternate(hop)
+            return bad if bisect_right(edges, now) % 2 else Code.OK
+        return fate
+
+    def accepts(self, hop: int, recipient: int, met: Seconds, now: Seconds) -> Code:
+        """What a host that answers says to a recipient; `met` is when it first saw this sender and recipient."""
+        if self.domain(hop) is Code.GREYLISTED and now < met + self.fates.greylist_delay:
+            return Code.GREYLISTED
+        return self.mailbox(recipient)
+
+    def seconds(self, code: Code, message: int, attempt: int, opens: bool, size: int) -> Seconds:
+        """How long an attempt holds its connection; at least 1 ms."""
+        if code is Code.DNS_TIMEOUT:
+            return self.fates.dns_timeout
+        if code is Code.TIMEOUT:
+            return self.fates.connect_timeout
+        if code is Code.REFUSED or code is Code.NXDOMAIN:
+            return _LOOKUP
+        if code is Code.BUSY:
+            return _BANNER
+        spread = 0.5 + u(self.key, message, attempt, Draw.SESSION)
+        return max(0.001, grid(self.fates.session * spread * (1.0 if opens else 0.5) + size / _BANDWIDTH))
+
+    def _alternate(self, hop: int) -> tuple[list[float], Code]:
+        """Edges of a hop's bad spells: bad in [edge 0, edge 1), and so on. A busy host is busy three quarters of the time, and begins
+        with the last part of a busy spell; a partner fails now and then."""
+        f = self.fates
+        if hop >> 40 == Place.PARTNER:
+            good, bad, code, draw = (1.0 / f.outages if f.outages > 0 else math.inf), f.outage, Code.TIMEOUT, Draw.OUTAGE
+            edges, now = [], 0.0
+        else:
+            good, bad, code, draw = f.busy_spell / 3.0, f.busy_spell, Code.BUSY, Draw.DOMAIN_BUSY
+            edges, now = [0.0], 0.0
+        n = 0
+        while now < self.horizon + WEEK:
+            mean = bad if len(edges) % 2 else good
+            if math.isinf(mean):
+                break
+            now = grid(now + max(1.0, -mean * math.log1p(-u(self.key, hop, draw, n))))
+            edges.append(now)
+            n += 1
+        self._spells[hop] = (edges, code)
+        return self._spells[hop]
