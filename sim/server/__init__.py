@@ -1,0 +1,1 @@
+"""The mail server, conducted by SimPy: the only place that imports it."""

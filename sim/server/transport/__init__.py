@@ -1,0 +1,62 @@
+"""Outbound queues, one per next hop, behind one interface with interchangeable back ends.
+
+    transport.submit(messages)        in order of (accepted_at, id), all in [now, until)
+    done = transport.advance(until)   what settled and what was reported late, up to `until`
+
+Times are seconds on the time grid; what happens at `until` itself is not yet done.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from sim.mail import Code, Dsn, Outcome
+from sim.record import EndedBy
+from sim.units import Seconds
+
+__all__ = ["Done", "Episode", "Message"]
+
+
+@dataclass(slots=True, eq=False)
+class Message:
+    """One outbound message and what became of it; the columns of the record's table `messages`."""
+
+    id: int
+    sender: int
+    recipient: int
+    next_hop: int
+    size: int
+    accepted_at: Seconds
+    first_attempt_at: Seconds = math.nan
+    deferred_at: Seconds = math.nan
+    settled_at: Seconds = math.nan
+    outcome: Outcome = Outcome.QUEUED
+    last_code: Code = Code.NONE
+    dsn: Dsn = Dsn.NONE
+    attempts: int = 0
+    failures: int = 0  # refusals 4xx of this message alone
+    ready_since: Seconds = math.nan  # stands ready while no connection is free
+    wait_seconds: Seconds = 0.0
+    connection_seconds: Seconds = 0.0
+
+
+@dataclass(slots=True, eq=False)
+class Episode:
+    """A next hop in Retry: from the first failure to connect until it answers or is empty. The attempts made meanwhile are part of it."""
+
+    next_hop: int
+    since: Seconds
+    until: Seconds = math.nan
+    failures: int = 0
+    connection_seconds: Seconds = 0.0
+    last_code: Code = Code.NONE
+    ended_by: EndedBy = EndedBy.STILL_OPEN
+
+
+@dataclass(slots=True)
+class Done:
+    """What happened in one advance."""
+
+    settled: list[Message] = field(default_factory=list)
+    delayed: list[tuple[Seconds, Message]] = field(default_factory=list)  # delay notices that are due, with their time
