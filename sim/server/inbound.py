@@ -1,0 +1,74 @@
+"""Arrivals in batches: admission, the mailbox, and the replies it makes.
+
+`deliver` takes rows of the workload and what is in force while they arrive; it gives the outcome and the answer of every row, and the
+replies that follow, with the id, time and sender that they have under every policy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.mail import NULL_SENDER, Answer, Ints, Kind, Outcome, Place, born
+from sim.policy import admission, autoreply
+from sim.streams import Draw, u
+from sim.units import Seconds, grid
+from sim.workload import Rows
+
+__all__ = ["InForce", "Reply", "deliver"]
+
+
+@dataclass(slots=True)
+class InForce:
+    """What holds for a batch: per mailbox the number of its absence (-1: present) and whether its replies are on; the policy's audience."""
+
+    absence: Ints
+    replies_on: npt.NDArray[np.bool_]
+    audience: autoreply.Audience
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One autoreply, as it is handed to the transport or to a mailbox here."""
+
+    id: int
+    root: int  # number of the row that it answers
+    caused_by: int
+    mailbox: int
+    sender: int
+    recipient: int
+    next_hop: int
+    accepted_at: Seconds
+
+
+def deliver(
+    rows: Rows, force: InForce, rule: admission.Filter, responder: autoreply.Responder, history: autoreply.History, key: int, lag: Seconds
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], list[Reply]]:
+    """Outcome and answer of each row, uint8[n] each, and the replies in order of the rows. OUTBOUND rows stay QUEUED and NOT_ASKED.
+
+    `key` and `lag` give the time from delivery to the reply: a hash die of the reply's id, 0.5 to 1.5 times the mean."""
+    outside = rows.kind != Kind.INTERNAL
+    outcome = admission.admit(rule, rows.kind == Kind.SPAM, outside, rows.unresolvable, rows.dice)
+    outcome[rows.mailbox < 0] = Outcome.REFUSED  # no such mailbox: refused at RCPT
+    outbound = rows.kind == Kind.OUTBOUND
+    outcome[outbound] = Outcome.QUEUED
+    box = np.maximum(rows.mailbox, 0)
+    absent = force.absence[box] >= 0
+    place = np.where(rows.sender == NULL_SENDER, Place.STRANGE, rows.sender >> 40).astype(np.uint8)
+    facts = autoreply.Facts(absent, force.replies_on[box], place, rows.sender, rows.flags, outcome)
+    answer = autoreply.reasons(force.audience, responder, facts)
+    answer[outbound | (outcome == Outcome.REFUSED)] = Answer.NOT_ASKED
+    replies = []
+    for i in np.flatnonzero(answer == Answer.ANSWERED).tolist():
+        mailbox, sender, row = int(rows.mailbox[i]), int(rows.sender[i]), int(rows.row[i])
+        if not autoreply.grant(history, responder.history, mailbox, int(force.absence[mailbox]), sender):
+            answer[i] = Answer.ANSWERED_BEFORE
+            continue
+        id = born(row, Kind.AUTOREPLY)
+        at = float(rows.at[i]) + max(0.001, grid(lag * (0.5 + u(key, id, Draw.REPLY_LAG))))
+        back = mailbox if responder.user_return_path else NULL_SENDER
+        cause = born(row, Kind(int(rows.kind[i])))
+        replies.append(Reply(id, row, cause, mailbox, back, sender, int(rows.sender_domain[i]), grid(at)))
+    return outcome, answer, replies

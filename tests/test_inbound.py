@@ -1,0 +1,62 @@
+"""What follows when a batch of rows arrives."""
+
+from pathlib import Path
+
+import numpy as np
+
+import sim
+from sim import realise
+from sim.mail import NULL_SENDER, Answer, Kind, Outcome, Place
+from sim.policy.admission import Filter, FilterKind
+from sim.policy.autoreply import POLICIES, History
+from sim.server.inbound import InForce, deliver
+from sim.workload import join
+
+STORY = sim.load(Path(__file__).parent.parent / "scenarios" / "sbs_2003.toml")
+WORLD = realise.world(STORY, 1, 0)
+ROWS = join([part for _, part in realise.hours(STORY, 1, 0, WORLD, 24)])
+
+
+NO_FILTER = Filter()
+
+
+def play(policy, rule=NO_FILTER, replies_on=True):
+    absence = np.full(15, -1, dtype=np.int64)
+    absence[0] = 0
+    force = InForce(absence, np.full(15, replies_on), POLICIES[policy])
+    return deliver(ROWS, force, rule, STORY.responder(), History(), WORLD.key, 3.0)
+
+
+def test_a_reply_to_the_same_message_has_the_same_id_and_time_under_every_policy():
+    everybody = {reply.id: reply for reply in play("external")[2]}
+    for policy in ("internal-only", "partners-only"):
+        for reply in play(policy)[2]:
+            assert everybody[reply.id] == reply
+
+
+def test_every_sender_is_answered_once_and_the_null_sender_never():
+    replies = play("external")[2]
+    recipients = [reply.recipient for reply in replies]
+    assert len(recipients) == len(set(recipients)) > 100
+    assert NULL_SENDER not in recipients
+
+
+def test_internal_only_answers_nobody_outside_and_off_answers_nobody():
+    assert {reply.recipient >> 40 for reply in play("internal-only")[2]} == {Place.OFFICE}
+    assert {reply.recipient >> 40 for reply in play("partners-only")[2]} == {Place.OFFICE, Place.PARTNER}
+    assert play("off")[2] == []
+    assert play("external", replies_on=False)[2] == []
+
+
+def test_every_row_has_one_outcome_and_only_what_reached_a_mailbox_is_asked():
+    outcome, answer, replies = play("external")
+    assert ((outcome == Outcome.REFUSED) == (ROWS.mailbox < 0)).all()
+    assert ((outcome == Outcome.QUEUED) == (ROWS.kind == Kind.OUTBOUND)).all()
+    assert (answer[(outcome == Outcome.REFUSED) | (outcome == Outcome.QUEUED)] == Answer.NOT_ASKED).all()
+    assert (answer == Answer.ANSWERED).sum() == len(replies)
+
+
+def test_spam_junked_first_is_not_answered():
+    outcome, answer, _ = play("external", Filter(FilterKind.JUNK_FIRST, hit=1.0, false_positive=0.0))
+    assert (outcome[(ROWS.kind == Kind.SPAM) & (ROWS.mailbox >= 0)] == Outcome.JUNK).all()
+    assert (answer[outcome == Outcome.JUNK] != Answer.ANSWERED).all()
