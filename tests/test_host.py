@@ -1,0 +1,55 @@
+"""Whole runs of the story on the host."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import sim
+from sim.mail import Dsn, Kind, Outcome, Place
+from sim.server.host import Host
+
+STORY = sim.load(Path(__file__).parent.parent / "scenarios" / "sbs_2003.toml")
+RUNS = {policy: Host(STORY, policy, seed=1, replication=0).run() for policy in ("off", "internal-only", "partners-only", "external")}
+
+
+def messages(policy):
+    return RUNS[policy].columns("messages")
+
+
+@pytest.mark.parametrize("policy", RUNS)
+def test_every_message_accepted_is_settled_or_still_in_a_live_queue(policy):
+    table = messages(policy)
+    assert (table["outcome"] == Outcome.QUEUED).sum() == RUNS[policy].run.queued
+    assert (np.isnan(table["settled_at"]) == (table["outcome"] == Outcome.QUEUED)).all()
+    assert len(np.unique(table["id"])) == len(table["id"])
+
+
+def test_the_same_message_has_the_same_id_and_answer_under_every_policy():
+    for policy in RUNS:
+        inbound = messages(policy)["kind"] <= Kind.LIST
+        other = messages("external")["kind"] <= Kind.LIST
+        assert np.array_equal(messages(policy)["id"][inbound], messages("external")["id"][other])
+
+
+def test_without_external_replies_no_queue_holds_an_autoreply():
+    for policy in ("off", "internal-only"):
+        table = messages(policy)
+        assert not ((table["kind"] == Kind.AUTOREPLY) & (table["next_hop"] != 0)).any()
+
+
+def test_with_external_replies_queues_of_strange_domains_stand_in_retry_and_drain():
+    table, queues = messages("external"), RUNS["external"].columns("queues")
+    # an autoreply may also expire at a large provider, message by message, where a mailbox is full: no queue is in Retry then
+    hung = (table["kind"] == Kind.AUTOREPLY) & (table["outcome"] == Outcome.EXPIRED) & np.isin(table["next_hop"], queues["next_hop"])
+    assert hung.sum() > 10
+    assert (table["next_hop"][hung] >> 40 == Place.STRANGE).all()
+    assert not np.isnan(queues["until"][queues["next_hop"] >> 40 == Place.STRANGE]).any()
+
+
+def test_every_failed_reply_is_reported_to_the_user_who_is_away():
+    table = messages("external")
+    failed = (table["kind"] == Kind.AUTOREPLY) & (table["dsn"] == Dsn.SENT)
+    notices = (table["kind"] == Kind.FAILURE) & np.isin(table["caused_by"], table["id"][failed])
+    assert notices.sum() == failed.sum() > 0
+    assert set(table["recipient"][notices].tolist()) <= {0, 1, 2}
