@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 import sim
+from sim.errors import BadInput, BadOutput
 from sim.mail import Dsn, Kind, Outcome, Place
+from sim.record import SCHEMA, Record
 from sim.server.host import Host
 
 STORY = sim.load(Path(__file__).parent.parent / "scenarios" / "sbs_2003.toml")
@@ -53,3 +55,23 @@ def test_every_failed_reply_is_reported_to_the_user_who_is_away():
     notices = (table["kind"] == Kind.FAILURE) & np.isin(table["caused_by"], table["id"][failed])
     assert notices.sum() == failed.sum() > 0
     assert set(table["recipient"][notices].tolist()) <= {0, 1, 2}
+
+
+def test_the_hours_add_up_to_the_attempts_and_the_refusals():
+    table, hours, attempts = (RUNS["external"].columns(name) for name in ("messages", "hours", "attempts"))
+    assert hours["attempts"].sum() == len(attempts["at"]) == table["attempts"].sum()
+    assert hours["refused"].sum() == (table["outcome"] == Outcome.REFUSED).sum() > 0
+    assert hours["connection_seconds"].sum() == pytest.approx(table["connection_seconds"].sum())
+
+
+def test_a_saved_record_comes_back_as_it_was(tmp_path):
+    record = RUNS["external"]
+    again = Record.load(record.save(tmp_path / "record"))
+    assert again.run == record.run
+    for name, columns in SCHEMA.items():
+        for column in columns:
+            np.testing.assert_array_equal(again.columns(name)[column], record.columns(name)[column], err_msg=f"{name}.{column}")
+    with pytest.raises(BadOutput, match="exists already"):
+        record.save(tmp_path / "record")
+    with pytest.raises(BadInput, match="is not a saved record"):
+        Record.load(tmp_path)

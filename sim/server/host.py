@@ -132,9 +132,28 @@ class Host:
             name: np.array([getattr(episode, name) for episode in self.transport.episodes], dtype=column.dtype)
             for name, column in SCHEMA["queues"].items()
         }
-        return Record(
-            {"messages": {name: column[order] for name, column in messages.items()}, "queues": queues, "attempts": attempts}, info
-        )
+        everything = {name: column[order] for name, column in messages.items()}
+        tables = {
+            "messages": everything,
+            "queues": queues,
+            "attempts": attempts,
+            "hours": _hours(everything, attempts),
+            "acts": self._acts(),
+        }
+        return Record(tables, info)
+
+    def _acts(self) -> Table:
+        """Absences and changes."""
+        rows: list[tuple[float, float, str, str]] = [
+            (absence.since, absence.until, "absence", self.scenario.person(absence.mailbox)) for absence in self.scenario.absences
+        ]
+        for change in self.scenario.changes:
+            if change.replies is not None:
+                rows.append((change.at, np.nan, f"replies {'on' if change.replies else 'off'}", self.scenario.person(change.mailbox)))
+            elif change.policy and self.policy == self.scenario.policy:
+                rows.append((change.at, np.nan, f"policy {change.policy}", "server"))
+        rows.sort(key=lambda row: row[0])
+        return {name: np.array([row[i] for row in rows], dtype=column.dtype) for i, (name, column) in enumerate(SCHEMA["acts"].items())}
 
     def _inbound(self, rows: Rows, outcome: Ints, answer: Ints) -> Table:
         """Rows that came here; OUTBOUND rows are in `_carried`."""
@@ -231,3 +250,37 @@ def _version() -> str:
     from sim import __version__
 
     return __version__
+
+
+def _hours(messages: Table, attempts: Table) -> Table:
+    """What can be cut at a window: sums per hour, kind and class of next hop."""
+    hour = (messages["accepted_at"].astype(float) // HOUR).astype(np.int64)
+    parts = [
+        (
+            hour,
+            messages["kind"],
+            messages["next_hop"],
+            {
+                "wait_seconds": messages["wait_seconds"],
+                "refused": messages["outcome"] == Outcome.REFUSED,
+                "filtered": np.isin(messages["outcome"], (Outcome.FILTERED, Outcome.JUNK)),
+            },
+        ),
+        (
+            (attempts["at"].astype(float) // HOUR).astype(np.int64),
+            attempts["message"].astype(np.int64) & 15,
+            attempts["next_hop"],
+            {
+                "attempts": np.ones(len(attempts["at"])),
+                "connection_seconds": attempts["seconds"],
+            },
+        ),
+    ]
+    keys = [(at << 8) + (kind.astype(np.int64) << 4) + (hop.astype(np.int64) >> 40) for at, kind, hop, _ in parts]
+    cells = np.unique(np.concatenate(keys))
+    table: Table = {"hour": cells >> 8, "kind": cells >> 4 & 15, "place": cells & 15}
+    for cell, (_, _, _, sums) in zip(keys, parts, strict=True):
+        where = np.searchsorted(cells, cell)
+        for name, values in sums.items():
+            table[name] = np.bincount(where, weights=values.astype(float), minlength=len(cells))
+    return {name: table[name].astype(column.dtype) for name, column in SCHEMA["hours"].items()}
