@@ -1,0 +1,86 @@
+"""Which inbound mail caused this queue?
+
+The method of the story: take the recipient of one hung message and look it up in the SMTP log as the *sender* of mail that came in shortly
+before the hung message was made. If somebody is there, the queue is made of answers. An administrator can do this without a model, and
+nothing here knows more than he does: neither `caused_by` nor the true nature of a sender is read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from sim.mail import NULL_SENDER
+from sim.record import Record
+from sim.units import Seconds, words
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Finding", "cause", "hung"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """An inbound delivery from the address to which a hung message goes."""
+
+    time: datetime  # UTC, as in the log, without a zone
+    client_ip: str
+    sender: str
+    recipient: str
+    seconds_before: Seconds  # the hung message was made
+
+    def __str__(self) -> str:
+        before = f"{words(self.seconds_before)} before" if self.seconds_before else "at the second when"
+        return (
+            f"at {self.time} UTC {self.client_ip} delivered mail from {self.sender} to {self.recipient}, {before} the hung message was made"
+        )
+
+
+def cause(sessions: pd.DataFrame, recipient: str, at: datetime, within: Seconds = 600.0) -> Finding | None:
+    """The last mail accepted from `recipient` at or before `at`, and not more than `within` seconds before; None where there is none.
+
+    `sessions` is what a reader of SMTP logs gives (`sim.logs.iis.sessions`); `recipient` and `at` belong to one hung message: whom it goes
+    to, and when it was made (UTC where it has no zone). The default of ten minutes is ample: a server answers within seconds."""
+    moment = at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at
+    if not recipient:
+        return None  # the null sender is everybody's
+    accepted = sessions[(sessions["direction"] == "in") & (sessions["status"] < 400)]
+    near = accepted[(accepted["time"] <= moment) & (accepted["time"] >= moment - timedelta(seconds=within))]
+    found = near[near["sender"].str.lower() == recipient.lower()].sort_values("time", kind="stable")
+    if found.empty:
+        return None
+    last = found.iloc[-1]
+    time = last["time"].to_pydatetime()
+    return Finding(time, last["client_ip"], last["sender"], last["recipient"], (moment - time).total_seconds())
+
+
+def hung(record: Record, at: Seconds) -> pd.DataFrame:
+    """The messages that stand at `at` in a queue that is in Retry, oldest first, as a queue viewer lists them.
+
+    Columns id, next_hop, next_hop_name, sender, recipient (names), kind, accepted_at, attempts, last_code. What is seen at t is what
+    happened before t: a message accepted_at < t <= settled_at, a queue since < t <= until, each also while there is no end yet. A record
+    does not say how the last two stood at t: `last_code` is what the queue's episode met last, `attempts` the message's own in all."""
+    import pandas as pd
+
+    queues, messages = record.queues, record.messages
+    retry = queues[(queues["since"] < at) & ~(queues["until"] < at)].drop_duplicates("next_hop", keep="last")
+    there = (messages["accepted_at"] < at) & ~(messages["settled_at"] < at) & messages["next_hop"].isin(retry["next_hop"])
+    rows = messages[there].sort_values(["accepted_at", "id"])
+    names = dict(zip(record.addresses["address"], record.addresses["name"], strict=True)) | {NULL_SENDER: ""}
+    domains = dict(zip(record.domains["domain"], record.domains["name"], strict=True))
+    met = dict(zip(retry["next_hop"], retry["last_code"], strict=True))
+    return pd.DataFrame(
+        {
+            "id": rows["id"],
+            "next_hop": rows["next_hop"],
+            "next_hop_name": rows["next_hop"].map(domains).astype(str),
+            "sender": rows["sender"].map(names).astype(str),
+            "recipient": rows["recipient"].map(names).astype(str),
+            "kind": rows["kind"].astype(str),
+            "accepted_at": rows["accepted_at"],
+            "attempts": rows["attempts"],
+            "last_code": rows["next_hop"].map(met).astype(str),
+        }
+    ).reset_index(drop=True)
