@@ -94,8 +94,8 @@ class Answer(IntEnum):
     NOT_ASKED = 0  # no mailbox of ours received it
     ANSWERED = 1
     NOT_ABSENT = 2
-    REPLIES_OFF = 3  # the mailbox's, or the server's
-    AUDIENCE = 4  # the policy answers others only
+    REPLIES_OFF = 3  # the mailbox's own switch
+    AUDIENCE = 4  # the policy answers others only, or nobody
     NULL_SENDER = 5
     AUTO_SUBMITTED = 6
     PRECEDENCE = 7

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from sim.corpus import LARGE_PROVIDERS, Corpus
 from sim.mail import HERE, NULL_SENDER, Code, Flag, Ints, Kind, Place, Truth, address
 from sim.scenario import Scenario
 from sim.streams import Draw, Generators
@@ -65,7 +66,7 @@ def hours(scenario: Scenario, seed: int, replication: int, outside: World, chunk
     count = round(scenario.horizon / HOUR)
     for first in range(0, count, chunk):
         last = min(first + chunk, count)
-        yield last * HOUR, join([draw.hour(hour) for hour in range(first, last)])
+        yield last * HOUR, draw.hours(first, last)
 
 
 @dataclass(slots=True)
@@ -85,14 +86,19 @@ class _Draw:
         self.generators = Generators(seed, replication)
         self.rows = 0
         self.senders = _Senders()
+        self.replayed = _replayed(scenario)
+        self.absences = scenario.absences
         doc = scenario.document
         boxes = doc.office.mailboxes
         rates = np.full(boxes, doc.spam.rate)
         for who, rate in doc.spam.mailboxes.items():
             rates[scenario.mailbox(who)] = rate
+        if scenario.replay is not None:
+            rates[:] = 0.0
+        wanted_in = 0.0 if scenario.replay_wanted is not None else doc.wanted.into
         self.rates = {Kind.SPAM: rates}
         for kind, rate in (
-            (Kind.WANTED, doc.wanted.into),
+            (Kind.WANTED, wanted_in),
             (Kind.OUTBOUND, doc.wanted.out),
             (Kind.LIST, doc.wanted.lists),
             (Kind.INTERNAL, doc.wanted.internal if boxes > 1 else 0.0),
@@ -104,21 +110,34 @@ class _Draw:
         self.regular = np.cumsum(regular / regular.sum())
         self.partner_people = round(doc.wanted.partner_share * doc.wanted.correspondents) if doc.wanted.partners else 0
 
-    def hour(self, hour: int) -> Rows:
-        parts = [self.spam(hour)]
-        weight = float(self.weights[(self.first + hour) % 168])
-        for kind, draw in (
-            (Kind.WANTED, Draw.WANTED),
-            (Kind.OUTBOUND, Draw.OUTBOUND),
-            (Kind.INTERNAL, Draw.INTERNAL),
-            (Kind.LIST, Draw.LIST),
-        ):
-            parts += self.people(kind, draw, hour, weight)
+    def hours(self, first: int, last: int) -> Rows:
+        """The rows of hours [first, last), numbered."""
+        parts = []
+        for hour in range(first, last):
+            parts.append(self.spam(hour))
+            weight = float(self.weights[(self.first + hour) % 168])
+            for kind, draw in _PEOPLE:
+                parts += self.people(kind, draw, hour, weight)
+        for real in self.replayed:
+            parts.append(real.take(slice(*np.searchsorted(real.at, (first * HOUR, last * HOUR)))))
         rows = join([part for part in parts if len(part)])
         rows = rows.take(np.argsort(rows.at, kind="stable"))
+        rows = rows.take(~self.away(rows))
         rows.row = np.arange(self.rows, self.rows + len(rows), dtype=np.int64)
         self.rows += len(rows)
+        spam = np.flatnonzero(rows.kind == Kind.SPAM)
+        rows.truth[spam] = self.outside.senders(rows.sender[spam], rows.sender_domain[spam])
+        rows.truth[spam[rows.sender[spam] == NULL_SENDER]] = Truth.UNKNOWN
+        rows.unresolvable[spam] = np.isin(self.outside.domains(rows.sender_domain[spam]), _UNRESOLVABLE)
         return rows
+
+    def away(self, rows: Rows) -> npt.NDArray[np.bool_]:
+        """Rows that nobody writes, since the writer is absent."""
+        gone = np.zeros(len(rows), dtype=np.bool_)
+        writer = np.where(rows.kind == Kind.OUTBOUND, rows.mailbox, np.where(rows.kind == Kind.INTERNAL, rows.sender, -1))
+        for absence in self.absences:
+            gone |= (writer == absence.mailbox) & (rows.at >= absence.since) & (rows.at < absence.until)
+        return gone
 
     def spam(self, hour: int) -> Rows:
         """Spam to mailboxes here, and to mailboxes that do not exist."""
@@ -134,7 +153,7 @@ class _Draw:
                 times.append(rng.random(n) * HOUR)
                 boxes.append(block + np.searchsorted(np.cumsum(part) / total, rng.random(n), side="right"))
                 dice.append(rng.random((n, 6)))
-        if doc.unknown_recipients > 0.0:
+        if self.scenario.replay is None and doc.unknown_recipients > 0.0:
             rng = self.generators(Draw.UNKNOWN_RECIPIENT, 0, hour)
             n = int(rng.poisson(doc.unknown_recipients * HOUR))
             times.append(rng.random(n) * HOUR)
@@ -154,10 +173,9 @@ class _Draw:
         senders[~known] = address(Place.PROVIDER, 0)
         null = known & (die[:, 3] < doc.null_sender)
         senders[null] = NULL_SENDER
-        truth = np.where(null, Truth.UNKNOWN, self.outside.senders(senders, domains)).astype(np.uint8)
         flags = np.where(die[:, 4] < doc.flagged, Flag.PRECEDENCE, 0).astype(np.uint16)
         size = _sizes(doc.median_size, doc.size_sigma, die[:, 5])
-        return self._inbound(at, Kind.SPAM, truth, senders, domains, mailbox, size, flags, die[:, 2])
+        return _arrived(at, Kind.SPAM, senders, domains, mailbox, size, flags, die[:, 2])
 
     def spam_senders(self, die: Floats) -> tuple[Ints, Ints]:
         """Addresses and domains of the next spam messages. float64[n, 6] to two int64[n]."""
@@ -209,12 +227,12 @@ class _Draw:
         if kind is Kind.INTERNAL:
             boxes = self.scenario.document.office.mailboxes
             sender = (mailbox + 1 + (die[:, 0] * (boxes - 1)).astype(np.int64)) % boxes
-            return self._inbound(at, kind, Truth.INTERNAL, sender, np.full(len(at), HERE), mailbox, size, flags, die[:, 2])
+            return _arrived(at, kind, sender, np.full(len(at), HERE), mailbox, size, flags, die[:, 2])
         if kind is Kind.LIST:
             which = address(Place.LIST, 0) + (die[:, 0] * _LISTS).astype(np.int64)
             flags |= np.where(die[:, 1] < doc.flagged, Flag.PRECEDENCE, 0).astype(np.uint16)
             flags |= np.where(die[:, 1] < doc.list_headers, Flag.LIST_HEADER, 0).astype(np.uint16)
-            return self._inbound(at, kind, Truth.LIST, which, which, mailbox, size, flags, die[:, 2])
+            return _arrived(at, kind, which, which, mailbox, size, flags, die[:, 2])
         regular = die[:, 0] >= doc.newcomers
         person = np.searchsorted(self.regular, die[:, 1], side="right")
         partner = regular & (person < self.partner_people)
@@ -224,7 +242,7 @@ class _Draw:
         where = np.where(partner, address(Place.PARTNER, 0) + number % max(1, doc.partners), who)
         flags |= np.where(regular, Flag.CONTACT, 0).astype(np.uint16)
         if kind is Kind.WANTED:
-            return self._inbound(at, kind, Truth.WANTED, who, where, mailbox, size, flags, die[:, 2])
+            return _arrived(at, kind, who, where, mailbox, size, flags, die[:, 2])
         who = who + np.where(die[:, 4] < doc.typos, TYPO, 0)
         n = len(at)
         return Rows(
@@ -243,53 +261,64 @@ class _Draw:
             die[:, 2],
         )
 
-    def _inbound(
-        self,
-        at: Floats,
-        kind: Kind,
-        truth: Truth | npt.NDArray[np.uint8],
-        sender: Ints,
-        domain: Ints,
-        mailbox: Ints,
-        size: Ints,
-        flags: npt.NDArray[np.uint16],
-        dice: Floats,
-    ) -> Rows:
-        return _arrived(self.outside, at, kind, truth, sender, domain, mailbox, size, flags, dice)
-
 
 def _arrived(
-    outside: World,
-    at: Floats,
-    kind: Kind,
-    truth: Truth | npt.NDArray[np.uint8],
-    sender: Ints,
-    domain: Ints,
-    mailbox: Ints,
-    size: Ints,
-    flags: npt.NDArray[np.uint16],
-    dice: Floats,
+    at: Floats, kind: Kind, sender: Ints, domain: Ints, mailbox: Ints, size: Ints, flags: npt.NDArray[np.uint16], dice: Floats
 ) -> Rows:
+    """Rows that come to a mailbox here. What the senders of spam are is filled in later, for many rows at once."""
     n = len(at)
-    lost = np.isin(outside.domains(domain), _UNRESOLVABLE) if kind is Kind.SPAM else np.zeros(n, dtype=bool)
     return Rows(
-        np.zeros(n, dtype=np.int64),
-        at,
-        np.full(n, kind, dtype=np.uint8),
-        np.broadcast_to(np.uint8(truth) if isinstance(truth, Truth) else truth, n),
-        sender,
-        domain,
-        mailbox,
-        np.full(n, HERE, dtype=np.int64),
-        mailbox,
-        size,
-        flags,
-        lost,
-        dice,
+        row=np.zeros(n, dtype=np.int64),
+        at=at,
+        kind=np.full(n, kind, dtype=np.uint8),
+        truth=np.full(n, _TRUTH[kind], dtype=np.uint8),
+        sender=sender,
+        sender_domain=domain,
+        recipient=mailbox,
+        recipient_domain=np.full(n, HERE, dtype=np.int64),
+        mailbox=mailbox,
+        size=size,
+        flags=flags,
+        unresolvable=np.zeros(n, dtype=np.bool_),
+        dice=dice,
     )
 
 
+def _replayed(scenario: Scenario) -> list[Rows]:
+    """Real messages as rows: to the mailbox that is away for longest. Those after the end of the run are left out."""
+    found = []
+    for corpus, kind in ((scenario.replay, Kind.SPAM), (scenario.replay_wanted, Kind.WANTED)):
+        if corpus is not None:
+            place = Place.STRANGE if kind is Kind.SPAM else Place.OTHER
+            sender, domain = _codes(corpus, place, scenario.document.wanted.partners)
+            mailbox = np.full(len(corpus), max(0, scenario.main_absentee), dtype=np.int64)
+            dice = Generators(0, 0)(Draw.FILTER, 0, int(kind)).random(len(corpus))
+            found.append(_arrived(corpus.at, kind, sender, domain, mailbox, corpus.size, corpus.flags, dice))
+    return found
+
+
+def _codes(corpus: Corpus, where: Place, partners: int) -> tuple[Ints, Ints]:
+    """Address and domain codes of a corpus' senders. Large providers are known by name among the senders of spam; among wanted senders the
+    domains that write most are the partners."""
+    n = len(corpus.domains)
+    domains = address(where, _REPLAYED) + np.arange(n, dtype=np.int64)
+    if where is Place.STRANGE:
+        large = np.array([name in LARGE_PROVIDERS for name in corpus.domains], dtype=np.bool_)
+        domains[large] += address(Place.PROVIDER, 0) - address(where, 0)
+    else:
+        writes = np.bincount(corpus.domain[corpus.domain >= 0], minlength=n)
+        most = np.argsort(-writes, kind="stable")[:partners]
+        domains[most] = address(Place.PARTNER, 0) + np.arange(len(most))
+    known = corpus.sender >= 0
+    domain = np.where(known, domains[np.maximum(corpus.domain, 0)], address(Place.PROVIDER, 0))
+    sender = np.where(known, (domain >> 40 << 40) + _REPLAYED + corpus.sender, NULL_SENDER)
+    return sender, domain
+
+
 _UNRESOLVABLE = (Code.NXDOMAIN, Code.DNS_TIMEOUT)
+_REPLAYED = 1 << 30  # numbers of replayed addresses and domains begin here
+_PEOPLE = ((Kind.WANTED, Draw.WANTED), (Kind.OUTBOUND, Draw.OUTBOUND), (Kind.INTERNAL, Draw.INTERNAL), (Kind.LIST, Draw.LIST))
+_TRUTH = {Kind.SPAM: Truth.UNKNOWN, Kind.WANTED: Truth.WANTED, Kind.INTERNAL: Truth.INTERNAL, Kind.LIST: Truth.LIST}
 
 
 def _sizes(median: float, sigma: float, dice: Floats) -> Ints:

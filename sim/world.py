@@ -118,15 +118,11 @@ class World:
 
     def connects(self, hop: int, now: Seconds) -> Code:
         """What opening a connection to a next hop meets at a time: OK, NXDOMAIN, or one of CONNECTION_FAILURES."""
-        fate = self._fate.get(hop)
-        if fate is None:
-            fate = self.domain(hop)
-        if fate in (Code.OK, Code.GREYLISTED) and hop >> 40 != Place.PARTNER:
-            return Code.OK
+        fate = self._fate.get(hop) or self.domain(hop)
         if fate is Code.BUSY or hop >> 40 == Place.PARTNER:
             edges, bad = self._spells.get(hop) or self._alternate(hop)
             return bad if bisect_right(edges, now) % 2 else Code.OK
-        return fate
+        return Code.OK if fate is Code.GREYLISTED else fate
 
     def accepts(self, hop: int, recipient: int, met: Seconds, now: Seconds) -> Code:
         """What a host that answers says to a recipient; `met` is when it first saw this sender and recipient."""

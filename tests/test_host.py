@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 import sim
+from sim import runs
 from sim.errors import BadInput, BadOutput
 from sim.mail import Dsn, Kind, Outcome, Place
 from sim.record import SCHEMA, Record
-from sim.server.host import Host
 
 STORY = sim.load(Path(__file__).parent.parent / "scenarios" / "sbs_2003.toml")
-RUNS = {policy: Host(STORY, policy, seed=1, replication=0).run() for policy in ("off", "internal-only", "partners-only", "external")}
+RUNS = {policy: runs.run(STORY, policy) for policy in ("off", "internal-only", "partners-only", "external")}
 
 
 def messages(policy):

@@ -86,7 +86,7 @@ def reasons(audience: Audience, responder: Responder, facts: Facts) -> Bytes:
     unless(~facts.replies_on, Answer.REPLIES_OFF)
     inside = facts.place == Place.OFFICE
     if audience is Audience.NOBODY:
-        unless(np.ones_like(inside), Answer.REPLIES_OFF)
+        unless(np.ones_like(inside), Answer.AUDIENCE)
     elif audience is Audience.INTERNAL:
         unless(~inside, Answer.AUDIENCE)
     elif audience is Audience.PARTNERS:

@@ -8,9 +8,9 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sim import profiles
 from sim.errors import BadInput, Unavailable, nearest
@@ -21,6 +21,9 @@ from sim.profiles import Profile, Setting, Tag
 from sim.scenario import reader
 from sim.scenario.schema import Document
 from sim.units import DAY, HOUR, Seconds
+
+if TYPE_CHECKING:
+    from sim.corpus import Corpus
 
 __all__ = ["Absence", "Change", "Input", "Scenario", "load"]
 
@@ -68,6 +71,8 @@ class Scenario:
     document: Document
     plain: Mapping[str, Any] = field(repr=False)
     origins: Mapping[str, reader.Origin] = field(repr=False)
+    replay: Corpus | None = field(default=None, repr=False)
+    replay_wanted: Corpus | None = field(default=None, repr=False)
 
     @property
     def profile(self) -> Profile:
@@ -81,8 +86,11 @@ class Scenario:
 
     @property
     def horizon(self) -> Seconds:
-        """Length of the run, a whole number of hours."""
-        return float(math.ceil(self.document.days * DAY / HOUR) * HOUR)
+        """Length of the run, a whole number of hours: `days`, or to the end of a replayed trace and until what it left has expired."""
+        if self.document.days is not None:
+            return float(math.ceil(self.document.days * DAY / HOUR) * HOUR)
+        ends = [float(corpus.at[-1]) for corpus in (self.replay, self.replay_wanted) if corpus is not None]
+        return math.ceil((max(ends, default=0.0) + self._seconds("server.expiry")) / DAY) * DAY
 
     def number(self, key: str) -> object:
         """The value of a key of `[server]` or `[replies]`: the file's, else the profile's; durations in seconds."""
@@ -243,6 +251,7 @@ class Scenario:
         """Identity of everything that decides the result, but the seed."""
         payload = [[item.key, item.value] for item in self.inputs()]
         payload += [["absence", self.plain.get("absence", [])], ["change", self.plain.get("change", [])]]
+        payload += [["replay", corpus.sha256] for corpus in (self.replay, self.replay_wanted) if corpus is not None]
         return hashlib.sha256(json.dumps(payload, sort_keys=True, default=str).encode()).hexdigest()
 
     def with_settings(self, settings: Mapping[str, object] | Iterable[str], where: str = "--set") -> Scenario:
@@ -251,7 +260,12 @@ class Scenario:
         listed = [f"{k}={_toml(v)}" for k, v in settings.items()] if isinstance(settings, Mapping) else list(settings)
         for setting in listed:
             reader.assign(plain, origins, setting, where)
-        return _compose(self.name, self.file if not listed else f"{self.file} with {where}", plain, origins)
+        changed = _compose(self.name, self.file if not listed else f"{self.file} with {where}", plain, origins)
+        return changed.with_replay(self.replay, self.replay_wanted)
+
+    def with_replay(self, spam: Corpus | None = None, wanted: Corpus | None = None) -> Scenario:
+        """The same scenario with its spam, or its wanted mail from outside, replaced by real messages."""
+        return replace(self, replay=spam or self.replay, replay_wanted=wanted or self.replay_wanted)
 
     def _repr_html_(self) -> str:
         rows = "".join(f"<tr><td>{i.key}</td><td>{i.value}</td><td>{i.source}</td></tr>" for i in self.inputs())
@@ -305,7 +319,7 @@ def _consistent(scenario: Scenario) -> None:
                 scenario.audience(change.policy)
             if change.mailbox is not None:
                 scenario.mailbox(change.mailbox)
-            if change.at > scenario.horizon:
+            if document.days is not None and change.at > scenario.horizon:
                 raise wrong(f"change[{n}].at", f"is after the end of the run (days = {document.days:g})")
         for entry in document.absence:
             scenario.mailbox(entry.who)
@@ -316,6 +330,8 @@ def _consistent(scenario: Scenario) -> None:
     for n, entry in enumerate(document.absence, start=1):
         if entry.until is not None and entry.until <= entry.since:
             raise wrong(f"absence[{n}].until", "is not after from")
+    if document.days is None and not document.replay_required:
+        raise wrong("days", "is missing: length of the run in days")
     waits = scenario.queue_rules()
     if min(waits.params[2:]) < 0.001:
         raise wrong("server.retry", "has a wait under 1 ms")

@@ -353,7 +353,8 @@ class Document(_Table):
 
     title: str = _key(..., "one sentence")
     start: dt.date = _key(dt.date(2006, 4, 3), "date of day 1")
-    days: float = _key(..., "length of the run in days", "d", gt=0, le=3660)
+    days: float | None = _key(None, "length of the run; left out where mail is replayed: as long as its trace", "d", gt=0, le=3660)
+    replay_required: bool = _key(False, "runs only with --replay", source="the question")
     server: Server = Field(default_factory=Server)
     replies: Replies = Field(default_factory=Replies)
     office: Office = Field(default_factory=Office)

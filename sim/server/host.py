@@ -7,12 +7,11 @@ transport does comes back into the model before the next such moment.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 
 import numpy as np
 import simpy
 
-from sim import realise
 from sim.mail import HERE, NULL_SENDER, Answer, Dsn, Ints, Kind, Outcome, Truth, born
 from sim.policy.autoreply import History
 from sim.record import SCHEMA, Record, RunInfo, Table
@@ -22,6 +21,7 @@ from sim.server.transport import Message
 from sim.server.transport.processes import Transport
 from sim.units import HOUR, Seconds
 from sim.workload import Rows
+from sim.world import World
 
 __all__ = ["Host"]
 
@@ -29,10 +29,18 @@ __all__ = ["Host"]
 class Host:
     """One run of a scenario under a policy."""
 
-    def __init__(self, scenario: Scenario, policy: str, seed: int, replication: int) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        policy: str,
+        seed: int,
+        replication: int,
+        world: World,
+        workload: Iterable[tuple[Seconds, Rows]],
+    ) -> None:
         self.scenario, self.policy, self.seed, self.replication = scenario, policy, seed, replication
         self.env = simpy.Environment()
-        self.world = realise.world(scenario, seed, replication)
+        self.world, self.workload = world, workload
         self.transport = Transport(scenario.queue_rules(), self.world)
         self.rule, self.responder, self.history = scenario.filter(), scenario.responder(), History()
         boxes = scenario.document.office.mailboxes
@@ -52,8 +60,8 @@ class Host:
     def _walk(self) -> Generator[simpy.Event, object, None]:
         """From moment to moment."""
         edges = self._edges()
-        for end, rows in realise.hours(self.scenario, self.seed, self.replication, self.world):
-            begin = end - HOUR
+        begin = 0.0
+        for end, rows in self.workload:
             for moment in [*(edge for edge in edges if begin <= edge < end), end]:
                 if moment > self.env.now:
                     yield self.env.timeout(moment - self.env.now)
@@ -127,7 +135,10 @@ class Host:
             scenario.document.office.mailboxes,
             tuple(sorted({a.mailbox for a in scenario.absences})),
         )
-        attempts: Table = {name: np.array(column, dtype=SCHEMA["attempts"][name].dtype) for name, column in self.transport.attempts.items()}
+        attempts: Table = {
+            name: np.fromiter((row[i] for row in self.transport.attempts), column.dtype, len(self.transport.attempts))
+            for i, (name, column) in enumerate(SCHEMA["attempts"].items())
+        }
         queues: Table = {
             name: np.array([getattr(episode, name) for episode in self.transport.episodes], dtype=column.dtype)
             for name, column in SCHEMA["queues"].items()

@@ -2,19 +2,24 @@
 
 The order is (rank, next hop, id). After them one dispatch grants connections. SimPy alone would order by when things were scheduled, which
 is an accident of an implementation; two back ends can only agree to the bit on an order that is written down.
+
+What is due is collected until SimPy has nothing more at this time: the last timeout applies it, or, where a process has posted, one event
+of the lowest priority.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from enum import IntEnum
+from operator import itemgetter
 from typing import Any
 
 import simpy
-from simpy.events import Event
+from simpy.events import Event, Timeout
 
 __all__ = ["Instant", "Rank"]
 
+_ORDER = itemgetter(0, 1, 2)
 _LAST: Any = 9  # a SimPy priority behind URGENT (0) and NORMAL (1): after everything else at this time
 
 
@@ -34,27 +39,35 @@ class Instant:
     def __init__(self, env: simpy.Environment, dispatch: Callable[[], None]) -> None:
         self._env = env
         self._dispatch = dispatch
-        self._due: list[tuple[int, int, int, Callable[[], None]]] = []
+        self._due: list[tuple[int, int, int, Callable[..., None], tuple[Any, ...]]] = []
+        self._posted = False
 
-    def post(self, rank: Rank, next_hop: int, id: int, apply: Callable[[], None]) -> None:
+    def post(self, rank: Rank, next_hop: int, id: int, apply: Callable[..., None], *args: Any) -> None:
         """Have a change applied at this instant, in its turn. No two posts of an instant share (rank, next hop, id)."""
-        if not self._due:
+        if not self._posted:
+            self._posted = True
             event = Event(self._env)
             event._ok = True
             event._value = None
             event.callbacks = [self._apply]
             self._env.schedule(event, priority=_LAST)
-        self._due.append((rank, next_hop, id, apply))
+        self._due.append((rank, next_hop, id, apply, args))
 
-    def after(self, seconds: float, rank: Rank, next_hop: int, id: int, apply: Callable[[], None]) -> None:
+    def after(self, seconds: float, rank: Rank, next_hop: int, id: int, apply: Callable[..., None], *args: Any) -> None:
         """Post a change `seconds` from now; at least 1 ms, so that nothing follows from an instant within it."""
         assert seconds >= 0.001, seconds
-        timeout = self._env.timeout(seconds)
-        timeout.callbacks.append(lambda _: self.post(rank, next_hop, id, apply))
+        timeout = Timeout(self._env, seconds, (rank, next_hop, id, apply, args))
+        timeout.callbacks.append(self._reached)
+
+    def _reached(self, timeout: Event) -> None:
+        self._due.append(timeout._value)
+        if self._env.peek() > self._env.now:
+            self._apply(timeout)
 
     def _apply(self, _: Event) -> None:
-        due, self._due = self._due, []
-        due.sort(key=lambda post: post[:3])
-        for _rank, _hop, _id, apply in due:
-            apply()
+        due, self._due, self._posted = self._due, [], False
+        if len(due) > 1:
+            due.sort(key=_ORDER)
+        for _rank, _hop, _id, apply, args in due:
+            apply(*args)
         self._dispatch()

@@ -18,13 +18,10 @@ callback posts to the instant (`instant.py`): a process per connection would be 
 from __future__ import annotations
 
 import math
-from array import array
 from bisect import insort
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any
 
 import simpy
 
@@ -78,13 +75,7 @@ class Transport:
         self.queues: dict[int, Queue] = {}
         self.messages: list[Message] = []
         self.episodes: list[Episode] = []
-        self.attempts: dict[str, array[Any]] = {
-            "message": array("q"),
-            "at": array("d"),
-            "next_hop": array("q"),
-            "code": array("B"),
-            "seconds": array("d"),
-        }
+        self.attempts: list[tuple[int, Seconds, int, Code, Seconds]] = []  # message, at, next hop, code, seconds
         self.open = 0
         self._instant = Instant(self.env, self._dispatch)
         self._wanting: list[tuple[Seconds, int, Queue]] = []
@@ -119,9 +110,10 @@ class Transport:
 
     # What has a fixed order: one process each.
 
-    def _in_order(self, name: str, line: deque[Message], age: Seconds, rank: Rank, apply: object) -> Generator[simpy.Event, object, None]:
+    def _in_order(
+        self, name: str, line: deque[Message], age: Seconds, rank: Rank, apply: Callable[[Message], None]
+    ) -> Generator[simpy.Event, object, None]:
         """Apply something to each message of a line when it has reached an age; a line is in order of acceptance."""
-        assert callable(apply)
         while True:
             while line:
                 message = line[0]
@@ -133,7 +125,7 @@ class Transport:
                     yield self.env.timeout(due - self.env.now)
                     continue
                 line.popleft()
-                self._instant.post(rank, message.next_hop, message.id, partial(apply, message))
+                self._instant.post(rank, message.next_hop, message.id, apply, message)
             self._bells[name] = self.env.event()
             yield self._bells[name]
 
@@ -194,6 +186,8 @@ class Transport:
 
     def _dispatch(self) -> None:
         """Grant connections by (waiting since, id); a queue stopped by its own limit does not stop those behind it."""
+        if not self._wanting:
+            return
         kept: list[tuple[Seconds, int, Queue]] = []
         while self._wanting and self.open < self.rules.connections:
             want = self._wanting.pop(0)
@@ -226,11 +220,8 @@ class Transport:
             code = self.world.accepts(queue.next_hop, message.recipient, met, now)
         seconds = self.world.seconds(code, message.id, message.attempts, opens, message.size)
         message.connection_seconds += seconds
-        row = (message.id, now, queue.next_hop, code, seconds)
-        for column, value in zip(self.attempts.values(), row, strict=True):
-            column.append(value)
-        end = partial(self._ended, queue, connection, message, code, seconds)
-        self._instant.after(seconds, Rank.ATTEMPT_END, queue.next_hop, message.id, end)
+        self.attempts.append((message.id, now, queue.next_hop, code, seconds))
+        self._instant.after(seconds, Rank.ATTEMPT_END, queue.next_hop, message.id, self._ended, queue, connection, message, code, seconds)
 
     def _ended(self, queue: Queue, connection: Connection, message: Message, code: Code, seconds: Seconds) -> None:
         """An attempt is over: what follows for the message, then for the connection."""
@@ -257,7 +248,7 @@ class Transport:
             else:
                 message.failures += 1
                 queue.alone += 1
-                self._instant.after(self.rules.message_retry, Rank.WAKE, queue.next_hop, message.id, partial(self._rejoin, queue, message))
+                self._instant.after(self.rules.message_retry, Rank.WAKE, queue.next_hop, message.id, self._rejoin, queue, message)
         if queue.ready and not queue.asleep and not failed and connection.carried < self.rules.messages_per_connection:
             self._attempt(queue, connection, opens=code is Code.NXDOMAIN)
         else:
@@ -298,7 +289,7 @@ class Transport:
         queue.asleep = True
         queue.naps += 1
         sleep = retry.wait(self.rules.kind, self.rules.params, 0.0, now, queue.failures)
-        self._instant.after(sleep, Rank.WAKE, queue.next_hop, -1, partial(self._wake, queue, queue.naps))
+        self._instant.after(sleep, Rank.WAKE, queue.next_hop, -1, self._wake, queue, queue.naps)
 
     def _wake(self, queue: Queue, nap: int) -> None:
         if nap != queue.naps:

@@ -1,0 +1,234 @@
+"""Record to numbers: one registry of names, units and meanings.
+
+A measure is a function of a record and of nothing else, so a model, a lab and a log are measured alike. Counts over time are exact: they
+follow from the times in the record. At t counts what began before t and had not ended before t.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.mail import HERE, Answer, Ints, Kind, Outcome, Truth
+from sim.record import Record
+from sim.units import HOUR, Floats, Seconds
+
+__all__ = ["MEASURES", "Measure", "Steps", "View", "curves", "measure"]
+
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """A count over time: `level[i]` holds from `at[i]` to `at[i + 1]`; before `at[0]` it is 0."""
+
+    at: Floats
+    level: Ints
+
+    @classmethod
+    def of(cls, starts: Floats, ends: Floats) -> Steps:
+        """How many of the intervals [start, end) hold; an end of NaN never comes."""
+        ends = ends[~np.isnan(ends)]
+        times = np.unique(np.concatenate([starts, ends]))
+        level = np.searchsorted(np.sort(starts), times, side="right") - np.searchsorted(np.sort(ends), times, side="right")
+        return cls(times, level.astype(np.int64))
+
+    def before(self, times: Floats) -> Floats:
+        """The count just before each time."""
+        return np.concatenate([[0], self.level])[np.searchsorted(self.at, times, side="left")].astype(np.float64)
+
+    def peak(self) -> float:
+        """The highest count."""
+        return float(self.level.max(initial=0))
+
+    def mean(self, horizon: Seconds) -> float:
+        """Mean over [0, horizon)."""
+        return float((self.level * np.diff(np.append(np.minimum(self.at, horizon), horizon))).sum()) / horizon
+
+    def first_above(self, limit: float) -> float:
+        """When the count first exceeds a limit; NaN if never."""
+        above = np.flatnonzero(self.level > limit)
+        return float(self.at[above[0]]) if len(above) else float("nan")
+
+
+class View:
+    """A record with what several measures share."""
+
+    def __init__(self, record: Record) -> None:
+        self.record, self.run = record, record.run
+        self.messages, self.queues = record.columns("messages"), record.columns("queues")
+
+    @cached_property
+    def autoreplies(self) -> Bools:
+        """Autoreplies to the outside."""
+        found: Bools = (self.messages["kind"] == Kind.AUTOREPLY) & (self.messages["next_hop"] != HERE)
+        return found
+
+    @cached_property
+    def told(self) -> Bools:
+        """Autoreplies that arrived, wherever."""
+        m = self.messages
+        found: Bools = (m["kind"] == Kind.AUTOREPLY) & np.isin(m["outcome"], (Outcome.DELIVERED, Outcome.MAILBOX))
+        return found
+
+    @cached_property
+    def notices(self) -> Bools:
+        """Failure and delay notices that an absent user finds because of an autoreply."""
+        m = self.messages
+        found: Bools = (
+            np.isin(m["kind"], (Kind.FAILURE, Kind.DELAY))
+            & ((m["caused_by"] & 15) == Kind.AUTOREPLY)
+            & np.isin(m["recipient"], self.run.absent)
+        )
+        return found
+
+    @cached_property
+    def retry_with_autoreply(self) -> Steps:
+        """Next hops in Retry that hold at least one autoreply."""
+        m = self.messages
+        which = self.autoreplies & np.isin(m["next_hop"], self.queues["next_hop"])
+        held: dict[int, list[tuple[float, float]]] = {}
+        order = np.flatnonzero(which)[np.argsort(m["accepted_at"][which], kind="stable")]
+        ends = np.where(np.isnan(m["settled_at"]), np.inf, m["settled_at"])
+        for hop, since, until in zip(m["next_hop"][order].tolist(), m["accepted_at"][order].tolist(), ends[order].tolist(), strict=True):
+            spans = held.setdefault(hop, [])
+            if spans and since <= spans[-1][1]:
+                spans[-1] = (spans[-1][0], max(until, spans[-1][1]))
+            else:
+                spans.append((since, until))
+        q = self.queues
+        starts, stops = [], []
+        untils = np.where(np.isnan(q["until"]), np.inf, q["until"])
+        for hop, since, until in zip(q["next_hop"].tolist(), q["since"].tolist(), untils.tolist(), strict=True):
+            for begin, end in held.get(hop, ()):
+                if max(since, begin) < min(until, end):
+                    starts.append(max(since, begin))
+                    stops.append(min(until, end))
+        stop = np.array(stops, dtype=np.float64)
+        return Steps.of(np.array(starts, dtype=np.float64), np.where(np.isinf(stop), np.nan, stop))
+
+    @cached_property
+    def retry(self) -> Steps:
+        """All next hops in Retry."""
+        return Steps.of(self.queues["since"], self.queues["until"])
+
+    @cached_property
+    def hung(self) -> Steps:
+        """Autoreplies that have been deferred and still wait."""
+        m, which = self.messages, self.autoreplies & ~np.isnan(self.messages["deferred_at"])
+        return Steps.of(m["deferred_at"][which], m["settled_at"][which])
+
+    def people(self, truth: tuple[Truth, ...], which: Bools | None = None) -> float:
+        """Distinct recipients of autoreplies that arrived, by what they are."""
+        chosen = self.told & np.isin(self.messages["truth"], truth)
+        return float(len(np.unique(self.messages["recipient"][chosen if which is None else chosen & which])))
+
+    def wanted_delay(self, percent: float) -> float:
+        """A percentile of the time in the queue of wanted outbound mail that arrived."""
+        m = self.messages
+        which = (m["kind"] == Kind.OUTBOUND) & (m["outcome"] == Outcome.DELIVERED)
+        return float(np.percentile(m["settled_at"][which] - m["accepted_at"][which], percent)) if which.any() else float("nan")
+
+    def writers(self) -> float:
+        """Distinct wanted people outside who wrote to somebody absent whose replies were on."""
+        m = self.messages
+        asked = ~np.isin(m["answer"], (Answer.NOT_ASKED, Answer.NOT_ABSENT, Answer.REPLIES_OFF))
+        return float(len(np.unique(m["sender"][(m["kind"] == Kind.WANTED) & asked])))
+
+    def drained_after(self) -> float:
+        """From the first switch-off until the last autoreply that was hung then leaves; NaN if none was hung, or one never leaves."""
+        acts = self.record.columns("acts")
+        off = [
+            at for at, what in zip(acts["at"].tolist(), acts["what"].tolist(), strict=True) if what != "absence" and what != "replies on"
+        ]
+        if not off:
+            return float("nan")
+        m = self.messages
+        hung = self.autoreplies & ~np.isnan(m["deferred_at"]) & (m["accepted_at"] < min(off)) & ~(m["settled_at"] <= min(off))
+        return float(m["settled_at"][hung].max() - min(off)) if hung.any() else float("nan")
+
+    def undelivered(self, column: str) -> float:
+        """The sum of a column over autoreplies that never arrived."""
+        return float(self.messages[column][self.autoreplies & (self.messages["outcome"] != Outcome.DELIVERED)].sum())
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One measure: unit, meaning, function, decimals that a reader wants."""
+
+    unit: str
+    meaning: str
+    of: Callable[[View], float]
+    decimals: int = 0
+
+
+_STRANGERS: Final = (Truth.FORGED_REAL, Truth.SPAMMER, Truth.TRAP)
+MEASURES: Final[Mapping[str, Measure]] = {
+    "wanted_told": Measure("people", "wanted people outside who got an autoreply", lambda v: v.people((Truth.WANTED,)), 1),
+    "wanted_writers": Measure("people", "wanted people outside who wrote to somebody absent", View.writers, 1),
+    "strangers_told": Measure("people", "strangers who got an autoreply, and so know that someone is away", lambda v: v.people(_STRANGERS)),
+    "colleagues_told": Measure("people", "colleagues who got an autoreply", lambda v: v.people((Truth.INTERNAL,)), 1),
+    "spammers_told": Measure(
+        "people", "of the strangers, spammers, who now know the address is live", lambda v: v.people((Truth.SPAMMER,)), 1
+    ),
+    "trap_hits": Measure(
+        "messages", "autoreplies that arrived at spamtraps", lambda v: float((v.told & (v.messages["truth"] == Truth.TRAP)).sum()), 1
+    ),
+    "backscatter": Measure(
+        "messages",
+        "autoreplies that arrived at innocent people whose address was forged",
+        lambda v: float((v.told & (v.messages["truth"] == Truth.FORGED_REAL)).sum()),
+    ),
+    "notices_to_user": Measure("messages", "failure and delay notices that the absent find", lambda v: float(v.notices.sum())),
+    "queues_in_retry_peak": Measure(
+        "queues", "next hops in Retry that hold an autoreply, highest number", lambda v: v.retry_with_autoreply.peak(), 1
+    ),
+    "queues_in_retry_mean": Measure(
+        "queues", "next hops in Retry that hold an autoreply, mean over the run", lambda v: v.retry_with_autoreply.mean(v.run.horizon), 1
+    ),
+    "queues_in_retry_all_peak": Measure("queues", "all next hops in Retry, highest number", lambda v: v.retry.peak(), 1),
+    "hung_autoreplies_peak": Measure("messages", "autoreplies deferred and waiting, highest number", lambda v: v.hung.peak(), 1),
+    "autoreplies": Measure("messages", "autoreplies sent to the outside", lambda v: float(v.autoreplies.sum())),
+    "attempts_on_undelivered_autoreplies": Measure(
+        "attempts", "delivery attempts spent on autoreplies that never arrive", lambda v: v.undelivered("attempts")
+    ),
+    "connection_hours_on_undelivered_autoreplies": Measure(
+        "h", "connection time spent on autoreplies that never arrive", lambda v: v.undelivered("connection_seconds") / HOUR, 1
+    ),
+    "wanted_delay_p50": Measure("s", "time in the queue of wanted outbound mail, median", lambda v: v.wanted_delay(50), 1),
+    "wanted_delay_p95": Measure("s", "time in the queue of wanted outbound mail, 95th percentile", lambda v: v.wanted_delay(95), 1),
+    "wanted_delay_p99": Measure("s", "time in the queue of wanted outbound mail, 99th percentile", lambda v: v.wanted_delay(99), 1),
+    "wanted_wait": Measure(
+        "s",
+        "mean wait of wanted outbound mail for a free connection",
+        lambda v: (
+            float(v.messages["wait_seconds"][v.messages["kind"] == Kind.OUTBOUND].sum())
+            / max(1.0, float((v.messages["kind"] == Kind.OUTBOUND).sum()))
+        ),
+        1,
+    ),
+    "drained_after": Measure("h", "from the switch-off until the last hung autoreply leaves", lambda v: v.drained_after() / HOUR, 1),
+}
+
+
+def measure(record: Record) -> dict[str, float]:
+    """Every measure of a record by name; NaN where it means nothing."""
+    view = View(record)
+    return {name: entry.of(view) for name, entry in MEASURES.items()}
+
+
+def curves(record: Record, times: Floats) -> dict[str, Floats]:
+    """Counts just before each time: queues in Retry with an autoreply, all in Retry, hung autoreplies, notices so far."""
+    view = View(record)
+    made = view.messages["accepted_at"][view.notices]
+    return {
+        "queues_in_retry": view.retry_with_autoreply.before(times),
+        "queues_in_retry_all": view.retry.before(times),
+        "hung_autoreplies": view.hung.before(times),
+        "notices_to_user": np.searchsorted(np.sort(made), times, side="left").astype(np.float64),
+    }
