@@ -14,11 +14,11 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from sim.mail import HERE, Answer, Ints, Kind, Outcome, Truth
+from sim.mail import HERE, Answer, Ints, Kind, Outcome, Truth, word
 from sim.record import Record
 from sim.units import HOUR, Floats, Seconds
 
-__all__ = ["MEASURES", "Measure", "Steps", "View", "curves", "measure"]
+__all__ = ["MEASURES", "Measure", "Steps", "Summary", "View", "measure", "moments", "summarise"]
 
 Bools = npt.NDArray[np.bool_]
 
@@ -222,13 +222,34 @@ def measure(record: Record) -> dict[str, float]:
     return {name: entry.of(view) for name, entry in MEASURES.items()}
 
 
-def curves(record: Record, times: Floats) -> dict[str, Floats]:
-    """Counts just before each time: queues in Retry with an autoreply, all in Retry, hung autoreplies, notices so far."""
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What is kept of a run when the record is not: every measure, counts at some times, when the number of queues in Retry first exceeded
+    an alert's limit (NaN: never), and how messages from outside fared with the responder, by the word of mail.Answer."""
+
+    measures: dict[str, float]
+    curves: dict[str, Floats]
+    alert_at: Seconds
+    answers: dict[str, int]
+
+
+def summarise(record: Record, times: Floats, alert_limit: float) -> Summary:
+    """Measure a record. The curves count just before each time: queues in Retry with an autoreply, all in Retry, hung autoreplies, notices
+    to the absent so far."""
     view = View(record)
-    made = view.messages["accepted_at"][view.notices]
-    return {
+    m = view.messages
+    curves = {
         "queues_in_retry": view.retry_with_autoreply.before(times),
         "queues_in_retry_all": view.retry.before(times),
         "hung_autoreplies": view.hung.before(times),
-        "notices_to_user": np.searchsorted(np.sort(made), times, side="left").astype(np.float64),
+        "notices_to_user": np.searchsorted(np.sort(m["accepted_at"][view.notices]), times, side="left").astype(np.float64),
     }
+    counts = np.bincount(m["answer"][m["kind"] <= Kind.WANTED].astype(np.int64), minlength=len(Answer))
+    answers = {word(answer): int(counts[answer]) for answer in Answer if counts[answer]}
+    return Summary({name: entry.of(view) for name, entry in MEASURES.items()}, curves, view.retry.first_above(alert_limit), answers)
+
+
+def moments(horizon: Seconds) -> Floats:
+    """The times at which a summary keeps counts: every hour, at most about 1,000."""
+    step = max(1, round(horizon / HOUR / 1000))
+    return np.arange(0.0, horizon + 1.0, step * HOUR)

@@ -1,0 +1,219 @@
+"""Replications to paired differences with intervals, and to a verdict by a printed rule.
+
+All policies of a replication met the same workload and world, so a difference is taken replication by replication. Intervals are Student's
+at 95 %. They say what chance does within the scenario; what an assumed input does is said beside them, since no number of replications
+narrows that.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from sim.measures import MEASURES, Summary
+from sim.policy.autoreply import POLICIES
+from sim.scenario import Input, Scenario
+from sim.units import Floats
+
+__all__ = [
+    "HEADLINES",
+    "Assumption",
+    "Band",
+    "Comparison",
+    "Estimate",
+    "Outcome",
+    "Verdict",
+    "decide",
+    "enough",
+    "estimate",
+    "estimates",
+    "paired",
+]
+
+HEADLINES: Final = ("strangers_told", "queues_in_retry_peak")  # the numbers that decide how many replications are enough
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean over replications with the half-width of its 95 % interval; NaN where there is nothing to say."""
+
+    mean: float
+    half_width: float
+    n: int
+
+    @property
+    def low(self) -> float:
+        """Lower end of the interval."""
+        return self.mean - self.half_width
+
+    @property
+    def high(self) -> float:
+        """Upper end of the interval."""
+        return self.mean + self.half_width
+
+
+def estimate(values: Iterable[float]) -> Estimate:
+    """Mean and half-width of the values that are numbers."""
+    from scipy.special import stdtrit  # Student's quantile; scipy.stats would cost half a second to import
+
+    known = np.array([value for value in values if not math.isnan(value)], dtype=np.float64)
+    n = len(known)
+    if n == 0:
+        return Estimate(math.nan, math.nan, 0)
+    if n == 1:
+        return Estimate(float(known[0]), math.nan, 1)
+    half = float(stdtrit(n - 1, 0.975)) * float(known.std(ddof=1)) / math.sqrt(n)
+    return Estimate(float(known.mean()), half, n)
+
+
+def estimates(rows: Sequence[Mapping[str, float]]) -> dict[str, Estimate]:
+    """Every measure over replications."""
+    return {name: estimate(row[name] for row in rows) for name in MEASURES}
+
+
+def paired(rows: Sequence[Mapping[str, float]], base: Sequence[Mapping[str, float]]) -> dict[str, Estimate]:
+    """Every measure's difference to a baseline, replication by replication."""
+    return {name: estimate(a[name] - b[name] for a, b in zip(rows, base, strict=True)) for name in MEASURES}
+
+
+def enough(rows: Sequence[Mapping[str, float]]) -> bool:
+    """Are the headlines known to 5 %, or to half a person or queue?"""
+    return all(e.half_width <= max(0.05 * abs(e.mean), 0.5) for e in (estimate(row[name] for row in rows) for name in HEADLINES))
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a policy: how it is set, and its measures; or why this server does not offer it."""
+
+    name: str
+    available: bool
+    set_by: str = ""
+    undo: str = ""
+    why_not: str = ""
+    measures: Mapping[str, Estimate] = field(default_factory=dict)
+    runs: tuple[Summary, ...] = field(default=(), repr=False)
+
+    @property
+    def rows(self) -> list[Mapping[str, float]]:
+        """The measures of each replication."""
+        return [run.measures for run in self.runs]
+
+    def curve(self, name: str) -> Floats:
+        """A count over time in every replication: float64[replications, moments]."""
+        return np.stack([run.curves[name] for run in self.runs])
+
+    @property
+    def alert_at(self) -> float:
+        """Median time of the first alert, seconds; NaN where fewer than half of the runs raise one."""
+        return float(np.median([math.inf if math.isnan(run.alert_at) else run.alert_at for run in self.runs])) if self.runs else math.nan
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """The widest policy rerun with an assumed input at one end of its band."""
+
+    value: object
+    measures: Mapping[str, Estimate]
+    runs: tuple[Summary, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Assumption:
+    """An assumed input, and what its band does to the widest policy. `base` is that policy on the same replications as the two ends."""
+
+    input: Input
+    base: Mapping[str, Estimate]
+    low: Band
+    high: Band
+
+    @property
+    def moves(self) -> float:
+        """The largest relative change of a headline at either end."""
+        changes = []
+        for name in HEADLINES:
+            base = self.base[name].mean
+            changes += [abs(band.measures[name].mean - base) / max(1.0, abs(base)) for band in (self.low, self.high)]
+        return max(changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer by the rule of the scenario's `[verdict]`: `no`, `yes-to` a policy, `yes`, or `depends` on an input."""
+
+    answer: str
+    policy: str  # the policy recommended
+    deciding: str  # key of the assumed input that decides, or moves the headlines most; empty where none does
+    margin: Estimate  # W - S * weight under external replies
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Policies side by side on common random numbers."""
+
+    scenario: Scenario
+    seed: int
+    replications: int
+    version: str
+    baseline: str
+    widest: str
+    policies: Mapping[str, Outcome]
+    differences: Mapping[str, Mapping[str, Estimate]]
+    assumptions: tuple[Assumption, ...]  # those that move the headlines most first
+    verdict: Verdict
+    times: Floats = field(repr=False)
+    command: str = ""
+
+    def __repr__(self) -> str:
+        return f"<Comparison of {', '.join(self.policies)} on {self.scenario.name}: {self.verdict.answer}, {self.replications} runs>"
+
+
+def decide(scenario: Scenario, policies: Mapping[str, Outcome], widest: str, assumptions: Sequence[Assumption]) -> Verdict:
+    """The rule. W and S are the wanted people and the strangers told under a policy.
+
+    yes: external replies have W > S x weight and delay no wanted mail for want of a connection. yes-to P: not so, but a narrower policy
+    reaches W(P) >= enough x W(widest) and W(P) > S(P) x weight. no: neither. depends: the interval of a deciding difference, or the band
+    of an assumed input, crosses a limit.
+    """
+    rule = scenario.document.verdict
+    deciding = assumptions[0].input.key if assumptions and assumptions[0].moves > 0.05 else ""
+
+    def margin(rows: Sequence[Mapping[str, float]]) -> Estimate:
+        return estimate(row["wanted_told"] - rule.stranger_weight * row["strangers_told"] for row in rows)
+
+    wide = policies[widest]
+    gain = margin(wide.rows)
+    waits = wide.measures["wanted_wait"].mean > 1.0
+    positive = gain.mean > 0 and not waits
+    if wide.name == "external":
+        for item in assumptions:
+            for band in (item.low, item.high):
+                if (margin([run.measures for run in band.runs]).mean > 0) != (gain.mean > 0):
+                    return Verdict("depends", widest, item.input.key, gain)
+        if abs(gain.mean) < gain.half_width:
+            return Verdict("depends", widest, deciding or "replications", gain)
+        if positive:
+            return Verdict("yes", "external", deciding, gain)
+    best: tuple[float, str] | None = None
+    open_question = ""
+    for name in reversed(POLICIES):
+        outcome = policies.get(name)
+        if outcome is None or not outcome.available or name in ("external", "off", "internal-only"):
+            continue
+        own = margin(outcome.rows)
+        reach = estimate(a["wanted_told"] - rule.enough * b["wanted_told"] for a, b in zip(outcome.rows, wide.rows, strict=True))
+        told = outcome.measures["wanted_told"].mean
+        if reach.mean >= 0 and own.mean > 0 and told > 0:
+            if min(reach.mean - reach.half_width, own.mean - own.half_width) < 0:
+                open_question = name
+            elif best is None or told > best[0]:
+                best = (told, name)
+    if best is not None:
+        return Verdict("yes-to", best[1], deciding, gain)
+    if open_question:
+        return Verdict("depends", open_question, "wanted.partner_share", gain)
+    narrow = "internal-only" if "internal-only" in policies and policies["internal-only"].available else "off"
+    return Verdict("no", narrow, deciding, gain)
