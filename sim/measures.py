@@ -164,7 +164,7 @@ class Measure:
     unit: str
     meaning: str
     of: Callable[[View], float]
-    decimals: int = 0
+    decimals: int = 1
 
 
 _STRANGERS: Final = (Truth.FORGED_REAL, Truth.SPAMMER, Truth.TRAP)
@@ -195,14 +195,17 @@ MEASURES: Final[Mapping[str, Measure]] = {
     "hung_autoreplies_peak": Measure("messages", "autoreplies deferred and waiting, highest number", lambda v: v.hung.peak(), 1),
     "autoreplies": Measure("messages", "autoreplies sent to the outside", lambda v: float(v.autoreplies.sum())),
     "attempts_on_undelivered_autoreplies": Measure(
-        "attempts", "delivery attempts spent on autoreplies that never arrive", lambda v: v.undelivered("attempts")
+        "attempts",
+        "delivery attempts spent on autoreplies that never arrive",
+        lambda v: v.undelivered("attempts"),
+        0,
     ),
     "connection_hours_on_undelivered_autoreplies": Measure(
         "h", "connection time spent on autoreplies that never arrive", lambda v: v.undelivered("connection_seconds") / HOUR, 1
     ),
-    "wanted_delay_p50": Measure("s", "time in the queue of wanted outbound mail, median", lambda v: v.wanted_delay(50), 1),
-    "wanted_delay_p95": Measure("s", "time in the queue of wanted outbound mail, 95th percentile", lambda v: v.wanted_delay(95), 1),
-    "wanted_delay_p99": Measure("s", "time in the queue of wanted outbound mail, 99th percentile", lambda v: v.wanted_delay(99), 1),
+    "wanted_delay_p50": Measure("s", "time in the queue of wanted outbound mail, median", lambda v: v.wanted_delay(50), 2),
+    "wanted_delay_p95": Measure("s", "time in the queue of wanted outbound mail, 95th percentile", lambda v: v.wanted_delay(95), 2),
+    "wanted_delay_p99": Measure("s", "time in the queue of wanted outbound mail, 99th percentile", lambda v: v.wanted_delay(99), 2),
     "wanted_wait": Measure(
         "s",
         "mean wait of wanted outbound mail for a free connection",
@@ -225,12 +228,12 @@ def measure(record: Record) -> dict[str, float]:
 @dataclass(frozen=True, slots=True)
 class Summary:
     """What is kept of a run when the record is not: every measure, counts at some times, when the number of queues in Retry first exceeded
-    an alert's limit (NaN: never), and how messages from outside fared with the responder, by the word of mail.Answer."""
+    an alert's limit (NaN: never), and how spam and wanted mail fared with the responder, by the words of mail.Kind and mail.Answer."""
 
     measures: dict[str, float]
     curves: dict[str, Floats]
     alert_at: Seconds
-    answers: dict[str, int]
+    answers: dict[str, dict[str, int]]
 
 
 def summarise(record: Record, times: Floats, alert_limit: float) -> Summary:
@@ -244,8 +247,10 @@ def summarise(record: Record, times: Floats, alert_limit: float) -> Summary:
         "hung_autoreplies": view.hung.before(times),
         "notices_to_user": np.searchsorted(np.sort(m["accepted_at"][view.notices]), times, side="left").astype(np.float64),
     }
-    counts = np.bincount(m["answer"][m["kind"] <= Kind.WANTED].astype(np.int64), minlength=len(Answer))
-    answers = {word(answer): int(counts[answer]) for answer in Answer if counts[answer]}
+    answers = {}
+    for kind in (Kind.SPAM, Kind.WANTED):
+        counts = np.bincount(m["answer"][m["kind"] == kind].astype(np.int64), minlength=len(Answer))
+        answers[word(kind)] = {word(answer): int(counts[answer]) for answer in Answer if counts[answer]}
     return Summary({name: entry.of(view) for name, entry in MEASURES.items()}, curves, view.retry.first_above(alert_limit), answers)
 
 

@@ -42,6 +42,7 @@ class Setting:
 class Switch:
     """How a policy is set and undone on a server; `why_not` instead where it is not to be had."""
 
+    brief: str = ""  # for a table
     set_by: str = ""
     undo: str = ""
     why_not: str = ""
@@ -109,16 +110,19 @@ _EXCHANGE_2003: Final = Profile(
     },
     policies={
         "off": Switch(
+            brief="Out of Office Assistant, per mailbox",
             set_by="Outlook > Tools > Out of Office Assistant > I am currently In the Office, for every mailbox",
             undo="the same, I am currently Out of the Office",
             source="S52",
         ),
         "internal-only": Switch(
+            brief="default",
             set_by=f"default: {_ESM} > Default > Properties > Advanced, 'Allow out of office responses' not ticked",
             undo="tick the box",
             source="S2, S3",
         ),
         "partners-only": Switch(
+            brief="Internet Message Formats, one entry per domain",
             set_by=f"{_ESM} > New > Domain for each partner, Advanced: tick 'Allow out of office responses'; leave Default (*) not ticked",
             undo="delete these entries",
             source="S2, S3, S51",
@@ -127,6 +131,7 @@ _EXCHANGE_2003: Final = Profile(
             why_not="Exchange 2003 cannot tell a user's contacts apart; Exchange 2007 and later can (ExternalAudience Known)", source="S62"
         ),
         "external": Switch(
+            brief="Internet Message Formats, Default (*)",
             set_by=f"{_ESM} > Default (*) > Properties > Advanced: tick 'Allow out of office responses'",
             undo="clear the same box; no restart; what is queued stays queued until delivered or expired",
             source="S2, S3, S51",

@@ -185,7 +185,7 @@ class Spam(_Table):
     )
     nxdomain: Share = _key(
         "30 %",
-        "of these, the share that fails at once: an NDR, no queue",
+        "of the sender domains that do not resolve, those that fail at once: an NDR, no queue",
         "share",
         "assumed, fitted to the story",
         Tag.ASSUMED,
@@ -194,7 +194,7 @@ class Spam(_Table):
     )
     silent: Share = _key(
         "19 %",
-        "of the domains that resolve, those whose host never answers",
+        "of the sender domains that resolve, those whose host never answers",
         "share",
         "assumed, fitted to the story; no source",
         Tag.ASSUMED,
@@ -203,7 +203,7 @@ class Spam(_Table):
     )
     refusing: Share = _key(
         "10 %",
-        "of the domains that resolve, those whose host refuses connections",
+        "of the sender domains that resolve, those whose host refuses connections",
         "share",
         "assumed, fitted to the story; no source",
         Tag.ASSUMED,
@@ -212,7 +212,7 @@ class Spam(_Table):
     )
     busy: Share = _key(
         "3 %",
-        "of the domains that resolve, those whose host is busy most of the time (421)",
+        "of the sender domains that resolve, those whose host is busy most of the time (421)",
         "share",
         "assumed, fitted to the story; no source",
         Tag.ASSUMED,
@@ -238,11 +238,21 @@ class Spam(_Table):
 class SpamAddresses(_Table):
     """Who owns the sender address of spam, where its domain takes mail. One share may be "rest"."""
 
-    nobody: Rest = _key("rest", "no such mailbox", "share", "what the others leave", Tag.ASSUMED)
-    full: Rest = _key("4 %", "a full mailbox", "share", "assumed; no source", Tag.ASSUMED, "0 %", "10 %")
-    stranger: Rest = _key("50 %", "a real person who never wrote", "share", "assumed; no source (FACTS 7)", Tag.ASSUMED, "20 %", "75 %")
-    spammer: Rest = _key("10 %", "a mailbox that the spammer reads", "share", "assumed; no source", Tag.ASSUMED, "0 %", "18 %")
-    trap: Rest = _key("0.5 %", "a spamtrap", "share", "assumed; no source", Tag.ASSUMED, "0 %", "2 %")
+    nobody: Rest = _key("rest", "sender addresses of spam that nobody has", "share", "what the others leave", Tag.ASSUMED)
+    full: Rest = _key("4 %", "sender addresses of spam whose mailbox is full", "share", "assumed; no source", Tag.ASSUMED, "0 %", "10 %")
+    stranger: Rest = _key(
+        "50 %",
+        "sender addresses of spam that belong to a real person who never wrote",
+        "share",
+        "assumed; no source (FACTS 7)",
+        Tag.ASSUMED,
+        "20 %",
+        "75 %",
+    )
+    spammer: Rest = _key(
+        "10 %", "sender addresses of spam that the spammer reads", "share", "assumed; no source", Tag.ASSUMED, "0 %", "18 %"
+    )
+    trap: Rest = _key("0.5 %", "sender addresses of spam that are spamtraps", "share", "assumed; no source", Tag.ASSUMED, "0 %", "2 %")
 
     @model_validator(mode="after")
     def _adds_up(self) -> SpamAddresses:

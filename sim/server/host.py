@@ -13,6 +13,7 @@ import numpy as np
 import simpy
 
 from sim.mail import HERE, NULL_SENDER, Answer, Dsn, Ints, Kind, Outcome, Truth, born
+from sim.names import Names
 from sim.policy.autoreply import History
 from sim.record import SCHEMA, Record, RunInfo, Table
 from sim.scenario import Scenario
@@ -151,7 +152,8 @@ class Host:
             "hours": _hours(everything, attempts),
             "acts": self._acts(),
         }
-        return Record(tables, info)
+        people = tuple(scenario.document.office.people)
+        return Record(tables, info, Names(scenario.document.office.domain, people, scenario.replay, scenario.replay_wanted))
 
     def _acts(self) -> Table:
         """Absences and changes."""

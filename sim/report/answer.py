@@ -1,0 +1,248 @@
+"""The answer: every sentence and every number in one plain object. Terminal and page print it and compute nothing."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from sim.comparison import Assumption, Comparison, Outcome
+from sim.profiles import Tag
+from sim.report.arguments import arguments, how_to_measure
+from sim.report.figures import about, number, plain, replay
+from sim.scenario.estimate import by_hand
+from sim.units import words
+
+__all__ = ["Answer", "Table", "answer", "sentence"]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Policies side by side, as text."""
+
+    header: tuple[str, ...]
+    units: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is said, in order. Every field is text; nothing is left to compute."""
+
+    question: str
+    sentence: str  # what to do
+    cost_and_gain: str
+    table: Table
+    decided: tuple[str, ...]
+    why: tuple[str, ...]
+    not_arguments: tuple[str, ...]
+    not_modelled: tuple[str, ...]
+    gain: tuple[str, ...]
+    change_mind: tuple[str, ...]
+    if_everyone: tuple[str, ...]
+    inputs: tuple[tuple[str, str, str, str, str, str], ...]  # key, value, unit, tag, source, band
+    how_to_set: tuple[tuple[str, str, str], ...]  # policy, set by, undone by
+    by_hand: tuple[str, ...]
+    footer: str
+    reproduce: str
+    replay: tuple[str, ...] = field(default=())
+
+
+def answer(comparison: Comparison) -> Answer:
+    """The answer to the administrator."""
+    scenario = comparison.scenario
+    wide = comparison.policies[comparison.widest]
+    who = scenario.person(scenario.main_absentee) if scenario.main_absentee >= 0 else "nobody"
+    why, against, missing = arguments(comparison, who)
+    return Answer(
+        question="Should out-of-office replies go to the outside world?",
+        sentence=sentence(comparison),
+        cost_and_gain=_cost_and_gain(comparison, wide, who),
+        table=_table(comparison, who),
+        decided=_decided(comparison),
+        why=why,
+        not_arguments=against,
+        not_modelled=missing,
+        gain=_gain(comparison, who),
+        change_mind=_change_mind(comparison),
+        if_everyone=(
+            "Write a separate text for the outside, without dates, names or telephone numbers.",
+            "Name a deputy inside, so that partners reach somebody even without a reply.",
+            "Have spam refused or filed as junk before the reply is decided (compare with --filter junk-first).",
+            "Set an alert per sender, not per queue: it tells this apart from a stolen account.",
+        ),
+        inputs=tuple(
+            (i.key, plain(i.value), i.unit, i.tag.value, i.source, f"{plain(i.low)} to {plain(i.high)}" if i.low is not None else "")
+            for i in scenario.inputs()
+        ),
+        how_to_set=tuple(
+            (name, o.set_by if o.available else f"not available here: {o.why_not}", o.undo) for name, o in comparison.policies.items()
+        ),
+        by_hand=_by_hand(comparison),
+        footer=(
+            f"{comparison.replications} runs, seed {comparison.seed}, scenario {scenario.name}, mailflow-sim {comparison.version}. "
+            "± is the half-width of a 95 % interval."
+        ),
+        reproduce=comparison.command
+        or f"mailflow compare {scenario.name} --seed {comparison.seed} --replications {comparison.replications}",
+        replay=_replay_lines(comparison),
+    )
+
+
+def sentence(comparison: Comparison) -> str:
+    """What to do, in one sentence."""
+    verdict = comparison.verdict
+    if verdict.answer == "yes":
+        return "Go ahead: let the replies go to everyone."
+    if verdict.answer == "yes-to":
+        told = comparison.policies[verdict.policy].measures["wanted_told"]
+        wide = comparison.policies[comparison.widest].measures["wanted_writers"]
+        how = {"partners-only": "Naming your partner domains", "contacts-only": "Answering the users' own contacts"}.get(
+            verdict.policy, verdict.policy
+        )
+        first = "Do not answer everyone from this server. " if comparison.widest == "external" else ""
+        return f"{first}{how} reaches {about(told)} of the {about(wide)} people outside who matter, and no stranger."
+    if verdict.answer == "depends":
+        item = next((a.input for a in comparison.assumptions if a.input.key == verdict.deciding), None)
+        what = f"{item.meaning} ({item.key})" if item else verdict.deciding
+        return f"It depends on one thing that is not known: {what}. Measure it before you decide: {how_to_measure(verdict.deciding)}"
+    return (
+        f"Do not answer everyone from this server. Stay with {verdict.policy}: no narrower policy here reaches enough of "
+        "the people who matter."
+    )
+
+
+def _cost_and_gain(comparison: Comparison, wide: Outcome, who: str) -> str:
+    m = wide.measures
+    days = _days_away(comparison)
+    if comparison.widest == "external":
+        cost = f"With replies to everyone, in {days} {about(m['strangers_told'])} strangers would learn that {who} is away"
+        if m["notices_to_user"].mean >= 1:
+            cost += f", and about {about(m['notices_to_user'])} failure and delay notices would come back"
+        return f"{cost}; {about(m['wanted_told'])} of {about(m['wanted_writers'])} wanted people would be told."
+    return f"{about(m['wanted_told'])} of {about(m['wanted_writers'])} wanted people would be told in {days}."
+
+
+def _days_away(comparison: Comparison) -> str:
+    scenario = comparison.scenario
+    mine = [a for a in scenario.absences if a.mailbox == scenario.main_absentee]
+    if not mine:
+        return "the run"
+    off = [c.at for c in scenario.changes if c.replies is False and c.mailbox == scenario.main_absentee]
+    span = sum(min([a.until, *(at for at in off if at >= a.since)]) - a.since for a in mine)
+    days = span / 86400.0
+    return f"{days:.0f} days" if days >= 1.5 else words(span)
+
+
+def _table(comparison: Comparison, who: str) -> Table:
+    writers = comparison.policies[comparison.widest].measures["wanted_writers"]
+    columns = ("wanted_told", "strangers_told", "notices_to_user", "queues_in_retry_peak")
+    rows = []
+    for name, outcome in comparison.policies.items():
+        if outcome.available:
+            wait = outcome.measures["wanted_wait"].mean
+            cells = [number(outcome.measures[c], c) for c in columns]
+            brief = comparison.scenario.profile.policies[name].brief
+            rows.append((name, *cells, "none" if wait < 0.05 else f"{wait:.1f} s", brief))
+        else:
+            rows.append((name, *("-" for _ in columns), "-", "not available here"))
+    header = (
+        "policy",
+        f"wanted told (of {about(writers)})",
+        "strangers told",
+        f"notices to {who}",
+        "queues in Retry, peak",
+        "wanted mail delayed",
+        f"set on {comparison.scenario.profile.short}",
+    )
+    units = ("", "people", "people", "messages", "queues", "s", "")
+    return Table(header, units, tuple(rows))
+
+
+def _decided(comparison: Comparison) -> tuple[str, ...]:
+    lines = []
+    key = comparison.verdict.deciding
+    moving = sorted((a for a in comparison.assumptions if a.moves >= 0.05), key=lambda a: a.input.key != key)
+    for n, item in enumerate(moving[:4]):
+        lines.append(("Decided by an assumption: " if n == 0 else "Then: ") + _band(item))
+    if not moving:
+        lines.append(
+            "No assumed input moves strangers told or queues by 5 %." if comparison.assumptions else "Assumed inputs were not varied."
+        )
+    tags = [item.tag for item in comparison.scenario.inputs() if item.tag is not Tag.SITE]
+    counts = {tag: tags.count(tag) for tag in (Tag.MEASURED, Tag.DOCUMENTED, Tag.ASSUMED)}
+    lines.append(
+        f"Inputs that are no facts of the site: {counts[Tag.MEASURED]} measured, {counts[Tag.DOCUMENTED]} documented, "
+        f"{counts[Tag.ASSUMED]} assumed."
+    )
+    return tuple(lines)
+
+
+def _band(item: Assumption) -> str:
+    def at(value: object, measures: Any) -> str:
+        return f"{plain(value)}: {about(measures['strangers_told'])} strangers, {about(measures['queues_in_retry_peak'])} queues"
+
+    return (
+        f"{item.input.meaning} ({item.input.key}) {plain(item.input.value)}. "
+        f"At {at(item.low.value, item.low.measures)}; at {at(item.high.value, item.high.measures)}."
+    )
+
+
+def _gain(comparison: Comparison, who: str) -> tuple[str, ...]:
+    lines = []
+    wide = comparison.policies[comparison.widest].measures
+    policy = comparison.policies.get(comparison.verdict.policy)
+    lines.append(
+        f"Replies to everyone would tell {number(wide['wanted_told'], 'wanted_told')} of "
+        f"{number(wide['wanted_writers'], 'wanted_writers')} "
+        f"wanted people that {who} is away; without them, these people hear nothing: name a deputy."
+    )
+    if policy is not None and policy.available and policy.name != comparison.widest:
+        told, strangers = policy.measures["wanted_told"], policy.measures["strangers_told"]
+        lines.append(f"{policy.name} tells {number(told, 'wanted_told')} of them and {number(strangers, 'strangers_told')} strangers.")
+    drained = wide["drained_after"]
+    if not math.isnan(drained.mean):
+        lines.append(f"Switching replies off deletes nothing: the last hung reply leaves {number(drained, 'drained_after')} h later.")
+    return tuple(lines)
+
+
+def _change_mind(comparison: Comparison) -> tuple[str, ...]:
+    rule = comparison.scenario.document.verdict
+    lines = [
+        "The rule: a policy is worth it if it tells more wanted people than strangers (one stranger counts "
+        f"{rule.stranger_weight:g}); a narrower "
+        f"policy is good enough at {rule.enough * 100:.0f} % of the wanted people. Both can be changed: "
+        "verdict.stranger_weight, verdict.enough."
+    ]
+    for item in comparison.assumptions[:2]:
+        if item.moves >= 0.05:
+            lines.append(f"{item.input.meaning} ({item.input.key}): {how_to_measure(item.input.key)}")
+    return tuple(lines)
+
+
+def _by_hand(comparison: Comparison) -> tuple[str, ...]:
+    estimate = by_hand(comparison.scenario)
+    if estimate is None or comparison.widest != "external":
+        return ()
+    scenario, times = comparison.scenario, comparison.times
+    mine = [a for a in scenario.absences if a.mailbox == scenario.main_absentee]
+    ends = [c.at for c in scenario.changes if c.replies is False or c.policy]
+    since, until = mine[0].since + estimate.lifetime, min([mine[0].until, *ends])
+    window = (times >= since) & (times <= until)
+    if not window.any():
+        return ()
+    simulated = float(comparison.policies["external"].curve("queues_in_retry")[:, window].mean())
+    return estimate.lines(simulated)
+
+
+def _replay_lines(comparison: Comparison) -> tuple[str, ...]:
+    facts = replay(comparison)
+    if not facts:
+        return ()
+    reasons = ", ".join(f"{reason} {n}" for reason, n in sorted(facts["suppressed"].items(), key=lambda item: -item[1]))
+    return (
+        f"Real mail: {facts['read']} messages read, {facts['answered']} answered under {comparison.widest}, not answered: "
+        f"{reasons or 'none'}; "
+        f"{facts['malformed']} malformed. In {facts['from_used']} the envelope sender was absent and From was used.",
+        "It is one real trace: the intervals cover what its senders turn out to be, not what other mail might have come.",
+    )
