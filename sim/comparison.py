@@ -165,7 +165,6 @@ class Comparison:
     assumptions: tuple[Assumption, ...]  # those that move the headlines most first
     verdict: Verdict
     times: Floats = field(repr=False)
-    command: str = ""
 
     def __repr__(self) -> str:
         return f"<Comparison of {', '.join(self.policies)} on {self.scenario.name}: {self.verdict.answer}, {self.replications} runs>"

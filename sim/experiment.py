@@ -6,6 +6,7 @@ Replications come in batches of fixed size and are judged batch by batch, so a r
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
@@ -54,7 +55,7 @@ def _workers(jobs: int) -> Iterator[Executor | None]:
     if jobs <= 1:
         yield None
         return
-    executor = ProcessPoolExecutor(jobs)
+    executor = ProcessPoolExecutor(jobs, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
     try:
         yield executor
     finally:
@@ -98,7 +99,6 @@ def compare(
     jobs: int | None = None,
     bands: bool = True,
     progress: Progress = lambda what, done, total: None,
-    command: str = "",
 ) -> Comparison:
     """Compare reply policies on common random numbers.
 
@@ -150,7 +150,6 @@ def compare(
         assumptions=tuple(assumptions),
         verdict=comparison.decide(scenario, outcomes, widest, assumptions),
         times=measures.moments(scenario.horizon),
-        command=command,
     )
 
 

@@ -9,8 +9,9 @@ from typing import Any
 from sim.comparison import Assumption, Comparison, Outcome
 from sim.profiles import Tag
 from sim.report.arguments import arguments, how_to_measure
-from sim.report.figures import about, number, plain, replay
+from sim.report.figures import about, number, replay
 from sim.scenario.estimate import by_hand
+from sim.scenario.reader import plain
 from sim.units import words
 
 __all__ = ["Answer", "Table", "answer", "sentence"]
@@ -48,7 +49,7 @@ class Answer:
     replay: tuple[str, ...] = field(default=())
 
 
-def answer(comparison: Comparison) -> Answer:
+def answer(comparison: Comparison, command: str = "") -> Answer:
     """The answer to the administrator."""
     scenario = comparison.scenario
     wide = comparison.policies[comparison.widest]
@@ -83,8 +84,7 @@ def answer(comparison: Comparison) -> Answer:
             f"{comparison.replications} runs, seed {comparison.seed}, scenario {scenario.name}, mailflow-sim {comparison.version}. "
             "± is the half-width of a 95 % interval."
         ),
-        reproduce=comparison.command
-        or f"mailflow compare {scenario.name} --seed {comparison.seed} --replications {comparison.replications}",
+        reproduce=command or f"mailflow compare {scenario.name} --seed {comparison.seed} --replications {comparison.replications}",
         replay=_replay_lines(comparison),
     )
 

@@ -10,7 +10,7 @@ from sim.mail import Answer as Reason
 from sim.mail import word
 from sim.measures import MEASURES
 
-__all__ = ["about", "csv_rows", "document", "figures", "number", "plain", "replay"]
+__all__ = ["about", "csv_rows", "document", "figures", "number", "replay"]
 
 
 def figures(estimate: Estimate, measure: str) -> tuple[float, float]:
@@ -31,17 +31,6 @@ def number(estimate: Estimate, measure: str) -> str:
 def about(estimate: Estimate) -> str:
     """A mean for a sentence: no decimals, no interval."""
     return f"{estimate.mean:,.0f}"
-
-
-def plain(value: object) -> str:
-    """An input's value as prose shows it."""
-    if isinstance(value, list):
-        return ", ".join(map(str, value)) or "none"
-    if isinstance(value, dict):
-        return ", ".join(f"{k} {v}" for k, v in value.items()) or "none"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return str(value)
 
 
 def replay(comparison: Comparison) -> dict[str, Any]:

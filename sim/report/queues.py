@@ -1,7 +1,7 @@
 """What the server's own queue tool would show, and what happened in a few sentences.
 
-The view of Exchange 2003's Queue Viewer: one line per queue with its state, number and size of messages, the oldest one's submission and the
-next connection retry (FACTS 4.1). The wording of its additional information is not documented.
+The view of Exchange 2003's Queue Viewer: one line per queue with its state, number and size of messages, the oldest one's submission and
+the next connection retry (FACTS 4.1). The wording of its additional information is not documented.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def queue_view(scenario: Scenario, record: Record, at: Seconds) -> str:
     head = ("State", "Queue", "Msgs", "KB", "Oldest submitted", "Next retry", "From", "Additional queue information")
     widths = [max(len(line[i]) for line in [head, *lines]) for i in range(len(head))]
     table = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in [head, *lines]]
-    count = sum(line[0] == "Retry" for line in lines)
+    count = sum(line[0] != "Ready" for line in lines)
     title = f"Queues at {clock(at)} ({time(at)}): {len(lines)}, {count} of them in Retry"
     return "\n".join([title, *table]) if lines else f"{title}. All outbound queues are empty."
 
@@ -86,12 +86,14 @@ def what_happened(scenario: Scenario, record: Record) -> str:
     spam = int(((m["kind"] == Kind.SPAM) & (m["outcome"] != Outcome.REFUSED)).sum())
     said = [
         f"Policy {record.run.policy}, seed {record.run.seed}, run {record.run.replication}, {words(record.run.horizon)}.",
-        f"{spam:,} spam messages reached mailboxes; {values['autoreplies']:,.0f} autoreplies went to the outside, {strange:,} of them to domains that "
+        f"{spam:,} spam messages reached mailboxes; {values['autoreplies']:,.0f} autoreplies went to the outside, {strange:,} "
+        "of them to domains that "
         "only spam had named.",
     ]
     if values["autoreplies"]:
         said.append(
-            f"{values['strangers_told']:.0f} strangers and {values['wanted_told']:.0f} of {values['wanted_writers']:.0f} wanted people were told; "
+            f"{values['strangers_told']:.0f} strangers and {values['wanted_told']:.0f} of {values['wanted_writers']:.0f} "
+            "wanted people were told; "
             f"{bounced} replies were refused, {expired} expired."
         )
         peak = view.retry_with_autoreply

@@ -27,12 +27,15 @@ class Estimate:
     suppressed: float  # share of the messages that the responder does not answer for their headers
     others: float  # spam to other absentees in the same time, at most
 
+    def sum(self) -> str:
+        """The sum in one line."""
+        return (
+            f"{self.messages:.0f} messages in {words(self.lifetime)} come from {self.domains:.0f} domains x {self.share * 100:.0f} % = "
+            f"{self.queues:.0f} queues"
+        )
+
     def lines(self, simulated: float) -> tuple[str, ...]:
         """In words, beside what was simulated."""
-        first = (
-            f"{self.messages:.0f} messages in {words(self.lifetime)} come from {self.domains:.0f} domains x {self.share * 100:.0f} % = "
-            f"{self.queues:.0f} queues; simulated {simulated:.1f}."
-        )
         why = [
             f"once many senders are known, so many messages bring only {self.later:.0f} new domains, and who was answered is "
             "not answered again"
@@ -41,7 +44,7 @@ class Estimate:
             why.append(f"{self.suppressed * 100:.1f} % of the spam is not answered for its headers")
         if self.others >= 1:
             why.append(f"others who are away add up to {self.others:.0f} messages in the same time")
-        return first, "They differ because " + "; ".join(why) + "."
+        return f"{self.sum()}; simulated {simulated:.1f}.", "They differ because " + "; ".join(why) + "."
 
 
 def hanging(scenario: Scenario) -> float:

@@ -19,7 +19,7 @@ from sim.errors import BadInput, nearest
 from sim.profiles import Tag
 from sim.scenario.schema import Document
 
-__all__ = ["Origin", "assign", "check", "fields", "find", "parse", "shipped", "split"]
+__all__ = ["Origin", "assign", "check", "fields", "find", "kind", "known", "parse", "plain", "shipped", "split"]
 
 _LARGEST = 1_000_000  # bytes of a scenario file
 
@@ -48,8 +48,7 @@ def find(name: str) -> Path:
     for folder in (Path("scenarios"), shipped()):
         if (folder / f"{name}.toml").is_file():
             return folder / f"{name}.toml"
-    known = sorted({p.stem for folder in (Path("scenarios"), shipped()) for p in folder.glob("*.toml")})
-    raise BadInput("scenario", f"{name!r} is neither a file nor one of {', '.join(known)}{nearest(name, known)}")
+    raise BadInput("scenario", f"{name!r} is neither a file nor one of {', '.join(known())}{nearest(name, known())}")
 
 
 def parse(path: Path) -> dict[str, Any]:
@@ -198,3 +197,37 @@ def _steps(key: str) -> Iterator[str | int]:
         yield name
         if index:
             yield int(index.rstrip("]")) - 1
+
+
+def plain(value: object) -> str:
+    """An input's value as prose shows it."""
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {v}" for k, v in value.items()) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
+
+
+def kind(info: Any) -> str:
+    """The type of a key, as a person says it."""
+    text = str(info.annotation)
+    names = {
+        "dict": "table of values by person",
+        "list": "list",
+        "Literal": "one of " + ", ".join(map(str, getattr(info.annotation, "__args__", ()))),
+    }
+    found = next((name for start, name in names.items() if start in text), "")
+    if found:
+        return found
+    parse = {"Share": "share, as in '42 %'", "Duration": "duration, as in '10 min'", "Rate": "rate, as in '50/mailbox/day'"}
+    unit = (info.json_schema_extra or {}).get("unit", "")
+    return next(
+        (words for word, words in parse.items() if word.lower() == {"share": "share", "s": "duration", "1/s": "rate"}.get(unit)), ""
+    ) or ("yes or no" if "bool" in text else "number" if "int" in text or "float" in text else "text")
+
+
+def known() -> list[str]:
+    """Names of scenarios in ./scenarios and of those shipped."""
+    return sorted({path.stem for folder in (Path("scenarios"), shipped()) for path in folder.glob("*.toml")})
