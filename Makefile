@@ -12,7 +12,7 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install test check format notebooks notebooks-run clean
+.PHONY: help install demo test check format notebooks notebooks-run clean
 
 help: ## list the targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -30,6 +30,9 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --constraint constraints.txt --editable '.[dev,notebooks]'
 	@touch $@
+
+demo: install ## run the main job: the answer, its table, charts and page go to demo/
+	$(BIN)/mailflow compare --out demo
 
 test: install ## run the tests; ARGS goes to pytest, as in make test ARGS='-m "not wheel"'
 	$(BIN)/pytest $(ARGS)

@@ -1,20 +1,34 @@
-"""mailflow-sim: a simulation and test harness for mail-flow scenarios."""
+"""mailflow-sim: a simulation and test harness for mail-flow scenarios.
+
+import sim
+story = sim.load("sbs_2003")
+record = sim.run(story)                 # one run; its tables are DataFrames: record.messages, record.queues ...
+sim.measure(record)["strangers_told"]
+result = sim.compare(story)             # policies side by side
+sim.plots.story(result)                 # a matplotlib Figure
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import importlib
+from typing import TYPE_CHECKING, Final
 
-__all__ = ["load"]
+__all__ = ["compare", "load", "measure", "plots", "run"]
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from sim import plots
+    from sim.experiment import compare
+    from sim.measures import measure
+    from sim.runs import run
     from sim.scenario import load
+
+_WHERE: Final = {"compare": "sim.experiment", "load": "sim.scenario", "measure": "sim.measures", "plots": "sim.plots", "run": "sim.runs"}
 
 
 def __getattr__(name: str) -> object:
     """Names are imported when first used: `import sim` costs nothing."""
-    if name == "load":
-        from sim.scenario import load
-
-        return load
-    raise AttributeError(f"module 'sim' has no attribute {name!r}")
+    if name not in _WHERE:
+        raise AttributeError(f"module 'sim' has no attribute {name!r}")
+    module = importlib.import_module(_WHERE[name])
+    return module if name == "plots" else getattr(module, name)

@@ -108,7 +108,7 @@ class Outcome:
 
     @property
     def alert_at(self) -> float:
-        """Median time of the first alert, seconds; NaN where fewer than half of the runs raise one."""
+        """Median time of the first alert, seconds; infinite where fewer than half of the runs raise one."""
         return float(np.median([math.inf if math.isnan(run.alert_at) else run.alert_at for run in self.runs])) if self.runs else math.nan
 
 
@@ -165,6 +165,20 @@ class Comparison:
     assumptions: tuple[Assumption, ...]  # those that move the headlines most first
     verdict: Verdict
     times: Floats = field(repr=False)
+
+    def _repr_html_(self) -> str:
+        names = [name for name, outcome in self.policies.items() if outcome.available]
+        head = "".join(f"<th>{name}</th>" for name in names)
+
+        def cell(e: Estimate, places: int) -> str:
+            return f"<td>{e.mean:,.{places}f} ± {e.half_width:,.{places}f}</td>"
+
+        rows = (
+            f"<tr><td>{name}</td>{''.join(cell(self.policies[p].measures[name], entry.decimals) for p in names)}<td>{entry.unit}</td></tr>"
+            for name, entry in MEASURES.items()
+        )
+        said = f"{self.replications} runs, seed {self.seed}: {self.verdict.answer} {self.verdict.policy}"
+        return f"<p>{said}</p><table><tr><th>measure</th>{head}<th>unit</th></tr>{''.join(rows)}</table>"
 
     def __repr__(self) -> str:
         return f"<Comparison of {', '.join(self.policies)} on {self.scenario.name}: {self.verdict.answer}, {self.replications} runs>"

@@ -25,7 +25,8 @@ __all__ = ["BAND_REPLICATIONS", "BATCH", "MOST", "Task", "compare", "play"]
 BATCH: Final = 10
 MOST: Final = 200
 BAND_REPLICATIONS: Final = 10
-_SCREEN: Final = 2  # replications after which an input that has changed no headline at all is not pursued
+_SCREEN: Final = 2  # replications after which an input that has moved no headline by 1 % is not pursued
+_MOVED: Final = 0.01
 
 Progress = Callable[[str, int, int], None]
 
@@ -107,8 +108,9 @@ def compare(
     (10 to 200). jobs: worker processes, by default one per core; the result does not depend on it. bands: rerun the widest policy at the
     ends of every assumed input.
     """
-    if replications is not None and not 1 <= replications <= 100_000:
-        raise BadInput("replications", f"{replications} is not between 1 and 100,000")
+    for what, value, least, most in (("replications", replications, 1, 100_000), ("jobs", jobs, 1, 1024), ("seed", seed, 0, 2**62)):
+        if value is not None and not least <= value <= most:
+            raise BadInput(what, f"{value} is not between {least:,} and {most:,}")
     if scenario.document.replay_required and scenario.replay is None:
         raise BadInput(scenario.file, "replays real mail: give --replay FILE, an mbox, a folder of .eml files or a CSV of metadata")
     wanted = list(dict.fromkeys([*(policies or POLICIES), scenario.policy]))
@@ -154,8 +156,10 @@ def compare(
 
 
 def _bands(scenario: Scenario, policy: str, seed: int, base: Sequence[Summary], pool: _Pool) -> list[Assumption]:
-    """The policy rerun at both ends of each assumed input, on the replications of the base run. An input that leaves every headline of the
-    first two replications exactly as it was, at both ends, is not pursued further."""
+    """The policy rerun at both ends of each assumed input, on the replications of the base run.
+
+    An input that moves no headline by 1 % over the first two replications, at either end, is not pursued further.
+    """
     count = min(BAND_REPLICATIONS, len(base))
     first = min(_SCREEN, count)
     inputs = scenario.assumed()
@@ -164,7 +168,10 @@ def _bands(scenario: Scenario, policy: str, seed: int, base: Sequence[Summary], 
     summaries = [[result[policy] for result in found[i * first : (i + 1) * first]] for i in range(len(ends))]
 
     def moved(i: int) -> bool:
-        return any(a.measures[name] != b.measures[name] for a, b in zip(summaries[i], base, strict=False) for name in comparison.HEADLINES)
+        def total(name: str, runs_of: Sequence[Summary]) -> float:
+            return sum(run.measures[name] for run in runs_of[:first])
+
+        return any(abs(total(n, summaries[i]) - total(n, base)) > _MOVED * abs(total(n, base)) for n in comparison.HEADLINES)
 
     pursued = [i for i in range(len(ends)) if count > first and (moved(i - i % 2) or moved(i - i % 2 + 1))]
     more = pool.play("assumptions", [Task(ends[i][2], (policy,), seed, n) for i in pursued for n in range(first, count)])

@@ -18,7 +18,7 @@ from sim.mail import HERE, Answer, Ints, Kind, Outcome, Truth, word
 from sim.record import Record
 from sim.units import HOUR, Floats, Seconds
 
-__all__ = ["MEASURES", "Measure", "Steps", "Summary", "View", "measure", "moments", "summarise"]
+__all__ = ["MEASURES", "Measure", "Steps", "Summary", "Values", "View", "measure", "moments", "summarise"]
 
 Bools = npt.NDArray[np.bool_]
 
@@ -219,10 +219,27 @@ MEASURES: Final[Mapping[str, Measure]] = {
 }
 
 
-def measure(record: Record) -> dict[str, float]:
+class Values(dict[str, float]):
+    """Measures of one record by name, with their units where they are shown."""
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{name:44} {value:12,.{MEASURES[name].decimals}f} {MEASURES[name].unit}" for name, value in self.items())
+
+    def _repr_html_(self) -> str:
+        rows = (
+            f"<tr><td>{name}</td><td>{value:,.{MEASURES[name].decimals}f}</td><td>{MEASURES[name].unit}</td><td>{MEASURES[name].meaning}</td></tr>"
+            for name, value in self.items()
+        )
+        return f"<table><tr><th>measure</th><th>value</th><th>unit</th><th>meaning</th></tr>{''.join(rows)}</table>"
+
+
+def measure(record: Record) -> Values:
     """Every measure of a record by name; NaN where it means nothing."""
-    view = View(record)
-    return {name: entry.of(view) for name, entry in MEASURES.items()}
+    return _measured(View(record))
+
+
+def _measured(view: View) -> Values:
+    return Values((name, entry.of(view)) for name, entry in MEASURES.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +268,7 @@ def summarise(record: Record, times: Floats, alert_limit: float) -> Summary:
     for kind in (Kind.SPAM, Kind.WANTED):
         counts = np.bincount(m["answer"][m["kind"] == kind].astype(np.int64), minlength=len(Answer))
         answers[word(kind)] = {word(answer): int(counts[answer]) for answer in Answer if counts[answer]}
-    return Summary({name: entry.of(view) for name, entry in MEASURES.items()}, curves, view.retry.first_above(alert_limit), answers)
+    return Summary(_measured(view), curves, view.retry.first_above(alert_limit), answers)
 
 
 def moments(horizon: Seconds) -> Floats:

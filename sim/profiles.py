@@ -84,15 +84,17 @@ _EXCHANGE_2003: Final = Profile(
         "server.delay_notice": Setting(
             "12 h", "FACTS 1.1, S13, S14: 12 h for Windows SMTP and an older Exchange text; inferred for 2003", Tag.ASSUMED, "4 h", "24 h"
         ),
-        "server.forget_after": Setting("3 min", "FACTS 1.2, S31: QueueMaxIdleTime of Exchange 2007; the value of 2003 is not documented"),
-        "server.connections": Setting(1000, "FACTS 1.2, S31: MaxOutboundConnections of Exchange 2007; taken for 2003"),
+        "server.forget_after": Setting(
+            "3 min", "assumed: QueueMaxIdleTime of Exchange 2007 (FACTS S31); 2003 is not documented", Tag.ASSUMED, "1 min", "30 min"
+        ),
+        "server.connections": Setting(1000, "assumed: MaxOutboundConnections of Exchange 2007 (FACTS S31)", Tag.ASSUMED, 100, 2000),
         "server.connections_per_hop": Setting(
             100, "assumed: limit per domain of the SMTP virtual server; FACTS has 40 for Exchange 2010 (S31)", Tag.ASSUMED, 20, 1000
         ),
         "server.messages_per_connection": Setting(20, "FACTS 1.1, S20"),
         "server.connect_timeout": Setting("21 s", "FACTS 3.1, S88: 3 + 6 + 12 s per address; another source says 72 s"),
         "server.dns_timeout": Setting("15 s", "assumed: resolver time-out of Windows Server 2003", Tag.ASSUMED, "5 s", "60 s"),
-        "server.reports_failures": Setting(True, "FACTS 2.2, S60: on in Exchange 2007+; the default of 2003 was not found"),
+        "server.reports_failures": Setting(True, "assumed: on in Exchange 2007+ (FACTS S60); not found for 2003", Tag.ASSUMED, False, True),
         "replies.return_path": Setting(
             "user", "FACTS 2.1: not documented; the story saw the user as sender (S1)", Tag.ASSUMED, "user", "null"
         ),
@@ -101,8 +103,8 @@ _EXCHANGE_2003: Final = Profile(
         "replies.ignore_precedence": Setting(True, "assumed: FACTS S65 says so of later versions", Tag.ASSUMED, False, True),
         "replies.ignore_list_headers": Setting(False, "FACTS 2.2, S65: Exchange does not suppress on List-* headers itself"),
         "replies.ignore_suppress_header": Setting(True, "FACTS S64: X-Auto-Response-Suppress is Exchange's own header"),
-        "replies.ignore_system_senders": Setting(False, "nothing documented: answered"),
-        "replies.ignore_own_address": Setting(True, "assumed to change nothing: mail from oneself", Tag.DOCUMENTED),
+        "replies.ignore_system_senders": Setting(False, "assumed: nothing documented", Tag.ASSUMED, False, True),
+        "replies.ignore_own_address": Setting(True, "assumed: nothing documented on mail from oneself", Tag.ASSUMED, False, True),
         "replies.only_if_addressed": Setting(False, "FACTS 2.1, S56: SuppressOOFsToDistributionLists is not set by default"),
         "replies.ignore_junk": Setting(
             True, "FACTS 2.1: not documented for 2003; Exchange Online does not answer junk (S55)", Tag.ASSUMED, False, True

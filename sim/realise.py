@@ -23,12 +23,13 @@ from sim.mail import HERE, NULL_SENDER, Code, Flag, Ints, Kind, Place, Truth, ad
 from sim.scenario import Scenario
 from sim.streams import Draw, Generators
 from sim.units import HOUR, Floats, Seconds, grid
-from sim.workload import Rows, empty, join
+from sim.workload import Rows, join
 from sim.world import TYPO, Fates, World
 
 __all__ = ["hours", "world"]
 
 _BLOCK = 1024
+_DICE = 6  # numbers drawn for a row beside its time and mailbox
 _PROVIDERS = 5  # large providers a spammer names; FACTS 9: hotmail, yahoo, aol, msn and the rest
 _LISTS = 10
 _NEWCOMER = 1 << 36  # numbers of people who write once begin here
@@ -111,13 +112,9 @@ class _Draw:
         self.partner_people = round(doc.wanted.partner_share * doc.wanted.correspondents) if doc.wanted.partners else 0
 
     def hours(self, first: int, last: int) -> Rows:
-        """The rows of hours [first, last), numbered."""
-        parts = []
-        for hour in range(first, last):
-            parts.append(self.spam(hour))
-            weight = float(self.weights[(self.first + hour) % 168])
-            for kind, draw in _PEOPLE:
-                parts += self.people(kind, draw, hour, weight)
+        """The rows of hours [first, last), numbered. Dice are thrown hour by hour, what they mean is worked out for all at once."""
+        span = range(first, last)
+        parts = [self.spam(span)] + [self.written(kind, *self.people(kind, draw, span)) for kind, draw in _PEOPLE]
         for real in self.replayed:
             parts.append(real.take(slice(*np.searchsorted(real.at, (first * HOUR, last * HOUR)))))
         rows = join([part for part in parts if len(part)])
@@ -139,31 +136,34 @@ class _Draw:
             gone |= (writer == absence.mailbox) & (rows.at >= absence.since) & (rows.at < absence.until)
         return gone
 
-    def spam(self, hour: int) -> Rows:
+    def spam(self, hours: range) -> Rows:
         """Spam to mailboxes here, and to mailboxes that do not exist."""
         doc = self.scenario.document.spam
-        times, boxes, dice = [], [], []
+        times, boxes, dice = [np.zeros(0)], [np.zeros(0, dtype=np.int64)], [np.zeros((0, _DICE))]
         rates = self.rates[Kind.SPAM]
+        unknown = doc.unknown_recipients if self.scenario.replay is None else 0.0
         for block in range(0, len(rates), _BLOCK):
             part = rates[block : block + _BLOCK]
             total = float(part.sum())
             if total > 0.0:
-                rng = self.generators(Draw.SPAM, block // _BLOCK, hour)
-                n = int(rng.poisson(total * HOUR))
-                times.append(rng.random(n) * HOUR)
-                boxes.append(block + np.searchsorted(np.cumsum(part) / total, rng.random(n), side="right"))
-                dice.append(rng.random((n, 6)))
-        if self.scenario.replay is None and doc.unknown_recipients > 0.0:
+                cumulative = np.cumsum(part) / total
+                for hour in hours:
+                    rng = self.generators(Draw.SPAM, block // _BLOCK, hour)
+                    n = int(rng.poisson(total * HOUR))
+                    if n:
+                        times.append((hour + rng.random(n)) * HOUR)
+                        boxes.append(block + np.searchsorted(cumulative, rng.random(n), side="right"))
+                        dice.append(rng.random((n, _DICE)))
+        for hour in hours if unknown > 0.0 else ():
             rng = self.generators(Draw.UNKNOWN_RECIPIENT, 0, hour)
-            n = int(rng.poisson(doc.unknown_recipients * HOUR))
-            times.append(rng.random(n) * HOUR)
-            boxes.append(np.full(n, -1))
-            dice.append(rng.random((n, 6)))
-        if not times:
-            return empty()
-        at, mailbox, die = np.concatenate(times), np.concatenate(boxes).astype(np.int64), np.concatenate(dice)
+            n = int(rng.poisson(unknown * HOUR))
+            if n:
+                times.append((hour + rng.random(n)) * HOUR)
+                boxes.append(np.full(n, -1, dtype=np.int64))
+                dice.append(rng.random((n, _DICE)))
+        at, mailbox, die = np.concatenate(times), np.concatenate(boxes), np.concatenate(dice)
         order = np.argsort(at, kind="stable")
-        at, mailbox, die = grid(hour * HOUR + at[order]), mailbox[order], die[order]
+        at, mailbox, die = grid(at[order]), mailbox[order], die[order]
         known = mailbox >= 0
         sender, domain = self.spam_senders(die[known])
         domains, senders = np.zeros(len(at), dtype=np.int64), np.full(len(at), NULL_SENDER, dtype=np.int64)
@@ -178,7 +178,7 @@ class _Draw:
         return _arrived(at, Kind.SPAM, senders, domains, mailbox, size, flags, die[:, 2])
 
     def spam_senders(self, die: Floats) -> tuple[Ints, Ints]:
-        """Addresses and domains of the next spam messages. float64[n, 6] to two int64[n]."""
+        """Addresses and domains of the next spam messages. float64[n, _DICE] to two int64[n]."""
         doc, seen = self.scenario.document.spam, self.senders
         n = len(die)
         before = seen.count + np.arange(n + 1)
@@ -203,23 +203,25 @@ class _Draw:
         seen.count += n
         return sender, domain
 
-    def people(self, kind: Kind, draw: Draw, hour: int, weight: float) -> list[Rows]:
-        """Mail that people write, in the hour's share of the week."""
-        parts = []
+    def people(self, kind: Kind, draw: Draw, hours: range) -> tuple[Floats, Ints, Ints, Floats]:
+        """When people write, which mailbox it concerns, a number of its own in the run, dice. Rates follow the hours of the week."""
+        found = [(np.zeros(0), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros((0, _DICE)))]
         rates = self.rates[kind]
         for block in range(0, len(rates), _BLOCK):
             part = rates[block : block + _BLOCK]
-            total = float(part.sum()) * weight
-            if total > 0.0:
+            total = float(part.sum())
+            for hour in hours if total > 0.0 else ():
                 rng = self.generators(draw, block // _BLOCK, hour)
-                n = int(rng.poisson(total * HOUR))
+                n = int(rng.poisson(total * HOUR * self.weights[(self.first + hour) % 168]))
                 if n:
-                    at = grid(hour * HOUR + np.sort(rng.random(n)) * HOUR)
+                    at = (hour + np.sort(rng.random(n))) * HOUR
                     mailbox = block + (rng.random(n) * len(part)).astype(np.int64)
-                    parts.append(self.written(kind, hour, at, mailbox, rng.random((n, 6))))
-        return parts
+                    number = (hour << 20) + (block // _BLOCK << 12) + np.arange(n, dtype=np.int64)
+                    found.append((at, mailbox, number, rng.random((n, _DICE))))
+        at, mailbox, number, dice = (np.concatenate(column) for column in zip(*found, strict=True))
+        return grid(at), mailbox, number, dice
 
-    def written(self, kind: Kind, hour: int, at: Floats, mailbox: Ints, die: Floats) -> Rows:
+    def written(self, kind: Kind, at: Floats, mailbox: Ints, own: Ints, die: Floats) -> Rows:
         """Rows of one kind of wanted mail."""
         doc = self.scenario.document.wanted
         size = _sizes(doc.median_size, doc.size_sigma, die[:, 5])
@@ -237,7 +239,7 @@ class _Draw:
         person = np.searchsorted(self.regular, die[:, 1], side="right")
         partner = regular & (person < self.partner_people)
         number = mailbox * doc.correspondents + person
-        once = _NEWCOMER + (hour << 16) + np.arange(len(at)) * 2 + (kind is Kind.OUTBOUND)
+        once = _NEWCOMER + own * 2 + (kind is Kind.OUTBOUND)
         who = np.where(partner, address(Place.PARTNER, 0) + number, address(Place.OTHER, 0) + np.where(regular, number, once))
         where = np.where(partner, address(Place.PARTNER, 0) + number % max(1, doc.partners), who)
         flags |= np.where(regular, Flag.CONTACT, 0).astype(np.uint16)

@@ -53,14 +53,23 @@ class World:
     key: int
     horizon: Seconds
     fates: Fates
+    _lengths: dict[Code, Seconds] = field(repr=False)  # of attempts that fail before a recipient is named
     _fate: dict[int, Code] = field(default_factory=dict, repr=False)
+    _steady: dict[int, Code] = field(default_factory=dict, repr=False)
     _spells: dict[int, tuple[list[float], Code]] = field(default_factory=dict, repr=False)
     _mailboxes: dict[int, Code] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, seed: int, replication: int, horizon: Seconds, fates: Fates) -> World:
         """The world of a replication."""
-        return cls(key(seed, replication, 0), horizon, fates)
+        lengths = {
+            Code.DNS_TIMEOUT: fates.dns_timeout,
+            Code.TIMEOUT: fates.connect_timeout,
+            Code.REFUSED: _LOOKUP,
+            Code.NXDOMAIN: _LOOKUP,
+            Code.BUSY: _BANNER,
+        }
+        return cls(key(seed, replication, 0), horizon, fates, lengths)
 
     # A domain: OK answers, NXDOMAIN, DNS_TIMEOUT, TIMEOUT (silent) and REFUSED for ever, BUSY now and then, GREYLISTED answers late.
 
@@ -118,11 +127,15 @@ class World:
 
     def connects(self, hop: int, now: Seconds) -> Code:
         """What opening a connection to a next hop meets at a time: OK, NXDOMAIN, or one of CONNECTION_FAILURES."""
-        fate = self._fate.get(hop) or self.domain(hop)
+        steady = self._steady.get(hop)
+        if steady is not None:
+            return steady
+        fate = self.domain(hop)
         if fate is Code.BUSY or hop >> 40 == Place.PARTNER:
             edges, bad = self._spells.get(hop) or self._alternate(hop)
             return bad if bisect_right(edges, now) % 2 else Code.OK
-        return Code.OK if fate is Code.GREYLISTED else fate
+        self._steady[hop] = Code.OK if fate is Code.GREYLISTED else fate
+        return self._steady[hop]
 
     def accepts(self, hop: int, recipient: int, met: Seconds, now: Seconds) -> Code:
         """What a host that answers says to a recipient; `met` is when it first saw this sender and recipient."""
@@ -132,14 +145,9 @@ class World:
 
     def seconds(self, code: Code, message: int, attempt: int, opens: bool, size: int) -> Seconds:
         """How long an attempt holds its connection; at least 1 ms."""
-        if code is Code.DNS_TIMEOUT:
-            return self.fates.dns_timeout
-        if code is Code.TIMEOUT:
-            return self.fates.connect_timeout
-        if code is Code.REFUSED or code is Code.NXDOMAIN:
-            return _LOOKUP
-        if code is Code.BUSY:
-            return _BANNER
+        failing = self._lengths.get(code)
+        if failing is not None:
+            return failing
         spread = 0.5 + u(self.key, message, attempt, Draw.SESSION)
         return max(0.001, grid(self.fates.session * spread * (1.0 if opens else 0.5) + size / _BANDWIDTH))
 

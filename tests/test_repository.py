@@ -175,5 +175,8 @@ def test_the_installed_command_tells_its_version(installed, tmp_path):
 
 
 @pytest.mark.wheel
-def test_the_installed_command_finds_the_story_without_a_checkout(installed, tmp_path):
-    assert "spam.unresolvable" in outside(installed / "mailflow", "show", "sbs_2003", cwd=tmp_path).stdout
+def test_the_installed_command_compares_without_a_checkout(installed, tmp_path):
+    command = [installed / "mailflow", "compare", "--replications", "2", "--json", "result.json", "--html", "page.html"]
+    outside(*command, cwd=tmp_path)
+    assert "verdict" in json.loads((tmp_path / "result.json").read_text())
+    assert "<svg" in (tmp_path / "page.html").read_text()

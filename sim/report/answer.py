@@ -73,7 +73,14 @@ def answer(comparison: Comparison, command: str = "") -> Answer:
             "Set an alert per sender, not per queue: it tells this apart from a stolen account.",
         ),
         inputs=tuple(
-            (i.key, plain(i.value), i.unit, i.tag.value, i.source, f"{plain(i.low)} to {plain(i.high)}" if i.low is not None else "")
+            (
+                i.key,
+                plain(i.value),
+                "" if isinstance(i.value, str | list | dict) else i.unit,
+                i.tag.value,
+                i.source,
+                f"{plain(i.low)} to {plain(i.high)}" if i.low is not None else "",
+            )
             for i in scenario.inputs()
         ),
         how_to_set=tuple(
@@ -101,7 +108,9 @@ def sentence(comparison: Comparison) -> str:
             verdict.policy, verdict.policy
         )
         first = "Do not answer everyone from this server. " if comparison.widest == "external" else ""
-        return f"{first}{how} reaches {about(told)} of the {about(wide)} people outside who matter, and no stranger."
+        strangers = comparison.policies[verdict.policy].measures["strangers_told"].mean
+        beside = "no stranger" if strangers < 0.5 else f"{strangers:,.0f} strangers"
+        return f"{first}{how} reaches {about(told)} of the {about(wide)} people outside who matter, and {beside}."
     if verdict.answer == "depends":
         item = next((a.input for a in comparison.assumptions if a.input.key == verdict.deciding), None)
         what = f"{item.meaning} ({item.key})" if item else verdict.deciding

@@ -68,7 +68,7 @@ class Scenario:
 
     name: str
     file: str
-    document: Document
+    document: Document = field(repr=False)
     plain: Mapping[str, Any] = field(repr=False)
     origins: Mapping[str, reader.Origin] = field(repr=False)
     replay: Corpus | None = field(default=None, repr=False)
@@ -237,13 +237,14 @@ class Scenario:
         return found
 
     def assumed(self) -> list[Input]:
-        """The assumed inputs that have a band and can matter here: a filter that is off decides nothing."""
+        """The assumed inputs that have a band and can change a run: a filter that is off, or the verdict's own rule, cannot."""
         off = self.document.filter.kind == "none"
         return [
             item
             for item in self.inputs()
             if item.tag is Tag.ASSUMED
             and item.low is not None
+            and not item.key.startswith("verdict.")
             and not (off and (item.key.startswith("filter.") or item.key == "replies.ignore_junk"))
         ]
 

@@ -126,7 +126,7 @@ class Office(_Table):
     opens: str = _key("08:00", "working hours begin", pattern=r"^\d\d:\d\d$")
     closes: str = _key("18:00", "working hours end", pattern=r"^\d\d:\d\d$")
     outside_hours: Share = _key(
-        "10 %", "share of wanted mail that comes outside working hours", "share", "assumed to change little: wanted mail only"
+        "10 %", "share of wanted mail that comes outside working hours", "share", "assumed: wanted mail only", Tag.ASSUMED, "0 %", "30 %"
     )
 
 
@@ -310,8 +310,8 @@ class World(_Table):
     busy_spell: Duration = _key(
         "3 h", "mean length of a busy spell of a busy host; a third of it between two", "s", "assumed", Tag.ASSUMED, "20 min", "12 h"
     )
-    session: Duration = _key("2 s", "mean time to connect and deliver one message", "s", "assumed to change little: no limit binds")
-    reply_lag: Duration = _key("3 s", "mean time from delivery to the autoreply", "s", "assumed to change little")
+    session: Duration = _key("2 s", "mean time to connect and deliver one message", "s", "assumed", Tag.ASSUMED, "1 s", "10 s")
+    reply_lag: Duration = _key("3 s", "mean time from delivery to the autoreply", "s", "assumed", Tag.ASSUMED, "1 s", "60 s")
 
 
 class Absence(_Table):
@@ -354,6 +354,9 @@ class Verdict(_Table):
         "an alert fires at more than this many queues in Retry",
         "queues",
         "assumed; the built-in threshold was not found (FACTS 0)",
+        Tag.ASSUMED,
+        5,
+        30,
         ge=0,
     )
 

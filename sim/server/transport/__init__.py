@@ -35,6 +35,7 @@ class Message:
     last_code: Code = Code.NONE
     dsn: Dsn = Dsn.NONE
     attempts: int = 0
+    under_way: bool = False
     failures: int = 0  # refusals 4xx of this message alone
     ready_since: Seconds = math.nan  # stands ready while no connection is free
     wait_seconds: Seconds = 0.0

@@ -60,9 +60,15 @@ class Instant:
         timeout.callbacks.append(self._reached)
 
     def _reached(self, timeout: Event) -> None:
-        self._due.append(timeout._value)
-        if self._env.peek() > self._env.now:
+        if self._env.peek() <= self._env.now:  # more is to come at this time
+            self._due.append(timeout._value)
+        elif self._due:
+            self._due.append(timeout._value)
             self._apply(timeout)
+        else:  # alone, as nearly always
+            apply, args = timeout._value[3:]
+            apply(*args)
+            self._dispatch()
 
     def _apply(self, _: Event) -> None:
         due, self._due, self._posted = self._due, [], False

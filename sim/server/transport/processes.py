@@ -51,14 +51,14 @@ class Queue:
     next_hop: int
     ready: deque[Message] = field(default_factory=deque)  # not those under way, not those that wait alone
     alone: int = 0
-    connections: int = 0
+    connections: int = 0  # each has one message under way
     active: bool = False  # a connection has worked since the last time none was open
     failures: int = 0
     retry: Episode | None = None
     asleep: bool = False  # in Retry, and not yet woken
     naps: int = 0  # counts them, so that a wake of a forgotten one does nothing
     emptied_at: Seconds = math.nan
-    since: Seconds = math.nan  # wants a connection since
+    wants: bool = False  # stands in the line for a connection
 
     @property
     def waiting(self) -> int:
@@ -83,7 +83,6 @@ class Transport:
         self._arriving: deque[Message] = deque()
         self._expiring: deque[Message] = deque()
         self._delaying: deque[Message] = deque()
-        self._under_way: set[Message] = set()
         self._done = Done()
         self._bells = {name: self.env.event() for name in ("arrivals", "expiries", "delays")}
         self.env.process(self._in_order("arrivals", self._arriving, 0.0, Rank.ACCEPTANCE, self._accept))
@@ -106,7 +105,7 @@ class Transport:
 
     def queued(self) -> int:
         """Messages in the live queues: ready, waiting alone, under way."""
-        return sum(queue.waiting for queue in self.queues.values()) + len(self._under_way)
+        return sum(queue.waiting + queue.connections for queue in self.queues.values())
 
     # What has a fixed order: one process each.
 
@@ -152,7 +151,7 @@ class Transport:
 
     def _expire(self, message: Message) -> None:
         """Its lifetime is over. Under way, its attempt decides."""
-        if message in self._under_way or message.outcome is not Outcome.QUEUED:
+        if message.under_way or message.outcome is not Outcome.QUEUED:
             return
         queue = self.queues[message.next_hop]
         if message in queue.ready:
@@ -160,7 +159,7 @@ class Transport:
         else:
             queue.alone -= 1
         message.last_code = Code.EXPIRED if message.last_code is Code.NONE else message.last_code
-        self._settle(queue, message, Outcome.EXPIRED)
+        self._settle(queue, message, Outcome.EXPIRED, ends_attempt=False)
 
     def _delayed(self, message: Message) -> None:
         if message.outcome is Outcome.QUEUED and self.rules.reports_failures:
@@ -175,14 +174,14 @@ class Transport:
 
     def _want(self, queue: Queue) -> None:
         """Ask for a connection, if the queue may have one more."""
-        if queue.asleep or not queue.ready or not math.isnan(queue.since):
+        if queue.asleep or queue.wants or not queue.ready:
             return
-        carry = self.rules.messages_per_connection
-        under_way = queue.connections
-        may = 1 if not queue.active else math.ceil((len(queue.ready) + under_way) / carry)
+        may = 1
+        if queue.active:
+            may = math.ceil((len(queue.ready) + queue.connections) / self.rules.messages_per_connection)
         if queue.connections < may:
-            queue.since = self.env.now
-            insort(self._wanting, (queue.since, queue.ready[0].id, queue), key=lambda want: want[:2])
+            queue.wants = True
+            insort(self._wanting, (self.env.now, queue.ready[0].id, queue))  # ids differ: queues are never compared
 
     def _dispatch(self) -> None:
         """Grant connections by (waiting since, id); a queue stopped by its own limit does not stop those behind it."""
@@ -193,11 +192,11 @@ class Transport:
             want = self._wanting.pop(0)
             queue = want[2]
             if not queue.ready or queue.asleep:
-                queue.since = math.nan
+                queue.wants = False
             elif queue.connections >= self.rules.connections_per_hop:
                 kept.append(want)
             else:
-                queue.since = math.nan
+                queue.wants = False
                 queue.connections += 1
                 self.open += 1
                 self._attempt(queue, Connection(), opens=True)
@@ -208,7 +207,7 @@ class Transport:
         """Carry the head message."""
         now = self.env.now
         message = queue.ready.popleft()
-        self._under_way.add(message)
+        message.under_way = True
         connection.carried += 1
         message.attempts += 1
         message.wait_seconds += now - message.ready_since
@@ -226,7 +225,7 @@ class Transport:
     def _ended(self, queue: Queue, connection: Connection, message: Message, code: Code, seconds: Seconds) -> None:
         """An attempt is over: what follows for the message, then for the connection."""
         now = self.env.now
-        self._under_way.discard(message)
+        message.under_way = False
         message.last_code = code
         failed = code in CONNECTION_FAILURES
         if failed:
@@ -305,13 +304,13 @@ class Transport:
             queue.retry.ended_by = ended_by
             queue.retry = None
 
-    def _settle(self, queue: Queue, message: Message, outcome: Outcome) -> None:
+    def _settle(self, queue: Queue, message: Message, outcome: Outcome, ends_attempt: bool = True) -> None:
         """A message leaves."""
         message.settled_at = self.env.now
         message.outcome = outcome
         if outcome in (Outcome.BOUNCED, Outcome.EXPIRED):
             message.dsn = bounce.duty(message.sender, self.rules.reports_failures)
         self._done.settled.append(message)
-        if queue.waiting == 0 and not any(other.next_hop == queue.next_hop for other in self._under_way):
+        if queue.waiting == 0 and queue.connections == (1 if ends_attempt else 0):
             self._end_retry(queue, EndedBy.EMPTY)
             queue.emptied_at = self.env.now

@@ -1,0 +1,122 @@
+"""mailflow compare: policies side by side."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sim.cli import output
+from sim.cli.options import Filter, Replay, ReplayWanted, ScenarioName, Seed, Set, progress, resolve
+
+if TYPE_CHECKING:
+    from sim.comparison import Comparison
+
+__all__ = ["compare"]
+
+
+def compare(
+    scenario: ScenarioName = "sbs_2003",
+    policy: Annotated[list[str] | None, typer.Option("--policy", help="A policy to compare; repeatable; all by default.")] = None,
+    filter: Filter = "",
+    settings: Set = None,
+    replications: Annotated[
+        int | None, typer.Option("--replications", help="By default until the headlines are known to 5 %, 10 to 200.")
+    ] = None,
+    seed: Seed = 1,
+    jobs: Annotated[int | None, typer.Option("--jobs", help="Worker processes; one per core by default.")] = None,
+    replay: Replay = "",
+    replay_wanted: ReplayWanted = "",
+    out: Annotated[str, typer.Option("--out", metavar="DIR", help="Write everything: answer, table, JSON, charts, page.")] = "",
+    html: Annotated[str, typer.Option("--html", metavar="FILE", help="Write the page for the client.")] = "",
+    csv: Annotated[str, typer.Option("--csv", metavar="FILE", help="Write every measure of every policy; - for standard output.")] = "",
+    json: Annotated[
+        str, typer.Option("--json", metavar="FILE", help="Write the result; - for standard output and nothing else there.")
+    ] = "",
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no answer on standard output.")] = False,
+) -> None:
+    """Compare reply policies on the same mail, and give the answer."""
+    from sim import experiment, report
+
+    found = resolve(scenario, settings, filter, replay, replay_wanted)
+    for path in (html, csv, json):
+        if path:
+            output.check(path)
+    if out:
+        output.check_folder(out)
+    parts = ["mailflow", "compare", scenario]
+    parts += [part for name in policy or [] for part in ("--policy", name)]
+    parts += ["--filter", filter] * bool(filter) + [part for pair in settings or [] for part in ("--set", pair)]
+    parts += ["--replay", replay] * bool(replay) + ["--replay-wanted", replay_wanted] * bool(replay_wanted)
+    with progress(quiet) as show:
+        result = experiment.compare(found, policy or (), seed=seed, replications=replications, jobs=jobs, progress=show)
+    command = shlex.join([*parts, "--seed", str(seed), "--replications", str(result.replications)])
+    answer = report.answer(result, command)
+    text = report.text(answer)
+    if "-" not in (json, csv, html) and not quiet:
+        _print(text, answer.sentence)
+    files = _files(result, answer, text, out, html, csv, json)
+    for path, content in files:
+        output.write(path, content)
+    if "-" not in (json, csv, html) and not quiet:
+        written = [path for path, _ in files]
+        if written:
+            output.emit("\nWritten: " + ", ".join(written))
+        else:
+            days = max(1, round((found.horizon / 86400 + 1) / 2))
+            output.emit(f"Next: --html page.html, --out DIR; mailflow run {shlex.quote(scenario)} --at 'day {days} 12:00'")
+
+
+def _print(text: str, first: str) -> None:
+    """The answer; on a terminal its first sentence stands out."""
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+        output.emit(text)
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    styled = Text(text)
+    styled.stylize("bold", 0, len(first) + text[: len(first)].count("\n"))
+    Console(soft_wrap=True, highlight=False).print(styled)
+
+
+def _files(result: Comparison, answer: object, text: str, out: str, html: str, csv: str, json: str) -> list[tuple[str, str | bytes]]:
+    """What is to be written: (path, content)."""
+    import csv as table
+    import io
+    import json as form
+
+    from sim import report
+
+    def json_text() -> str:
+        return form.dumps(report.document(result, report.sentence(result)), indent=2, default=str, allow_nan=False) + "\n"
+
+    def csv_text() -> str:
+        buffer = io.StringIO()
+        table.writer(buffer, lineterminator="\n").writerows(report.csv_rows(result))
+        return buffer.getvalue()
+
+    def page_text() -> str:
+        from sim.report.page import page
+
+        assert isinstance(answer, report.Answer)
+        return page(result, answer)
+
+    files: list[tuple[str, str | bytes]] = []
+    if out:
+        from sim import plots
+
+        files += [
+            (os.path.join(out, name), make())
+            for name, make in (("table.csv", csv_text), ("result.json", json_text), ("page.html", page_text))
+        ]
+        files.insert(0, (os.path.join(out, "answer.txt"), text + "\n"))
+        for name, draw in (("story", plots.story), ("decision", plots.decision), ("differences", plots.differences)):
+            figure = draw(result)
+            files.append((os.path.join(out, f"{name}.svg"), plots.svg(figure)))
+            files.append((os.path.join(out, f"{name}.png"), plots.png(figure, 150)))
+    files += [(path, make()) for path, make in ((html, page_text), (csv, csv_text), (json, json_text)) if path]
+    return files

@@ -1,0 +1,63 @@
+"""Options that several commands share, and what they do to a scenario."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from sim.experiment import Progress
+    from sim.scenario import Scenario
+
+__all__ = ["Filter", "Replay", "ReplayWanted", "ScenarioName", "Seed", "Set", "progress", "resolve"]
+
+ScenarioName = Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario file, or the name of one; the story by default.")]
+Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the scenario; repeatable.")]
+Filter = Annotated[str, typer.Option("--filter", metavar="KIND", help="none, junk-first or refuse-unresolvable.")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of all dice.")]
+Replay = Annotated[
+    str, typer.Option("--replay", metavar="FILE", help="Real mail instead of the spam: mbox, folder of .eml, CSV of metadata.")
+]
+ReplayWanted = Annotated[str, typer.Option("--replay-wanted", metavar="FILE", help="Real mail instead of the wanted mail from outside.")]
+
+
+def resolve(name: str, settings: Sequence[str] | None, filter: str, replay: str, replay_wanted: str) -> Scenario:
+    """The scenario that the options describe."""
+    from sim import scenario
+
+    found = scenario.load(name)
+    listed = list(settings or [])
+    if listed:
+        found = found.with_settings(listed)
+    if filter:
+        found = found.with_settings([f'filter.kind="{filter}"'], "--filter")
+    if replay or replay_wanted:
+        from sim import corpus
+
+        found = found.with_replay(corpus.read(replay) if replay else None, corpus.read(replay_wanted) if replay_wanted else None)
+    return found
+
+
+@contextmanager
+def progress(quiet: bool) -> Iterator[Progress]:
+    """A bar on standard error, only on a terminal, and only for what takes longer than a second."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda what, done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    began = time.monotonic()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=False) as bar:
+        task = bar.add_task("", total=None, visible=False)
+
+        def show(what: str, done: int, total: int) -> None:
+            bar.update(task, description=what, completed=done, total=total, visible=time.monotonic() - began > 1.0)
+
+        yield show

@@ -1,0 +1,97 @@
+"""Files appear whole or not at all.
+
+A file is written beside its place and renamed. What exists and is no regular file (a pipe, a device) is written directly and never
+replaced.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from sim.errors import BadOutput
+
+__all__ = ["check", "check_folder", "emit", "write"]
+
+
+def check(path: str) -> None:
+    """Complain now if a file cannot be written later. `-` is standard output."""
+    if path == "-":
+        return
+    target = Path(path)
+    if target.is_dir():
+        raise BadOutput(path, "is a directory; name a file")
+    folder = target.parent
+    if not folder.is_dir():
+        raise BadOutput(path, f"cannot be written: {folder} is no directory")
+    if not os.access(target if target.exists() and not target.is_file() else folder, os.W_OK):
+        raise BadOutput(path, "cannot be written: permission denied")
+    if target.is_file():
+        return
+    if not target.exists():
+        probe = _beside(target)
+        try:
+            probe.write_bytes(b"")
+        except OSError as error:
+            raise BadOutput(path, f"cannot be written: {_reason(error)}") from None
+        finally:
+            probe.unlink(missing_ok=True)
+
+
+def check_folder(path: str) -> None:
+    """Make a folder now, or complain."""
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise BadOutput(path, "is a file; name a directory") from None
+    except OSError as error:
+        raise BadOutput(path, f"cannot be made: {_reason(error)}") from None
+    check(str(Path(path) / "answer.txt"))
+
+
+def write(path: str, content: str | bytes) -> None:
+    """Write a file, whole or not at all."""
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    if path == "-":
+        emit(content if isinstance(content, str) else content.decode("utf-8"))
+        return
+    target = Path(path)
+    try:
+        if target.exists() and not target.is_file():
+            with target.open("wb") as file:
+                file.write(data)
+            return
+        beside = _beside(target)
+        try:
+            with beside.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(target)
+        finally:
+            beside.unlink(missing_ok=True)
+    except OSError as error:
+        raise BadOutput(path, f"cannot be written: {_reason(error)}") from None
+
+
+def emit(text: str) -> None:
+    """Print to standard output; a full disk behind it is bad output, a closed pipe is not."""
+    try:
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except UnicodeEncodeError:
+        sys.stdout.buffer.write((text if text.endswith("\n") else text + "\n").encode("utf-8"))
+        sys.stdout.flush()
+    except OSError as error:
+        raise BadOutput("standard output", f"cannot be written: {_reason(error)}") from None
+
+
+def _beside(target: Path) -> Path:
+    return target.with_name(f".{target.name}.{os.getpid()}.part")
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()

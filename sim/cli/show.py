@@ -1,0 +1,137 @@
+"""mailflow show: lists, explains, resolves; runs nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sim.cli import output
+from sim.cli.options import Set
+from sim.errors import BadInput, nearest
+
+if TYPE_CHECKING:
+    from sim.scenario import Scenario
+
+__all__ = ["show"]
+
+
+def show(
+    what: Annotated[str, typer.Argument(help="scenarios, policies, servers, schema, a key, or a scenario's file or name.")] = "scenarios",
+    settings: Set = None,
+) -> None:
+    """List what there is, explain a key, or resolve a scenario with every value, its unit and source. Runs nothing."""
+    from sim import scenario
+    from sim.scenario import reader
+
+    lists = {"scenarios": _scenarios, "policies": _policies, "servers": _servers, "schema": _schema}
+    key = re.sub(r"\[\d*\]", "[]", what)
+    if what in lists:
+        lines = lists[what]()
+    elif key in reader.fields():
+        lines = _key(key)
+    else:
+        try:
+            lines = _resolved(scenario.load(what, settings or []))
+        except BadInput as error:
+            if error.where == "scenario":
+                words = [*lists, *reader.fields(), *reader.known()]
+                raise BadInput("show", f"{what!r} is not a list, a key or a scenario{nearest(what, words)}") from None
+            raise
+    output.emit("\n".join(lines))
+
+
+def _scenarios() -> Iterator[str]:
+    from sim import scenario
+    from sim.scenario import reader
+
+    for name in reader.known():
+        yield f"{name:24} {scenario.load(name).document.title}"
+
+
+def _servers() -> Iterator[str]:
+    from sim import profiles
+    from sim.scenario.reader import plain
+
+    for profile in profiles.PROFILES.values():
+        also = [alias for alias, name in profiles.ALIASES.items() if name == profile.name]
+        yield f"{profile.name:24} {profile.title}" + (f" (also {', '.join(also)})" if also else "")
+        for key, setting in profile.settings.items():
+            band = f" [{setting.low} to {setting.high}]" if setting.low is not None else ""
+            yield f"  {key:34} {plain(setting.value):34} {setting.tag.value:11} {setting.source}{band}"
+        for item in profile.undocumented:
+            yield f"  not documented: {item}"
+
+
+def _policies() -> Iterator[str]:
+    from sim import profiles
+    from sim.policy.autoreply import POLICIES
+
+    for profile in profiles.PROFILES.values():
+        yield f"on {profile.short} (default: {profile.default_policy})"
+        for name in POLICIES:
+            switch = profile.policies[name]
+            yield f"  {name:16} " + (switch.set_by or f"not available here: {switch.why_not}")
+            if switch.undo:
+                yield f"  {'':16} undone by: {switch.undo}"
+        yield "filters"
+        for name, how in profile.filters.items():
+            yield f"  {name:20} {how}"
+
+
+def _schema() -> Iterator[str]:
+    from sim.scenario import reader
+
+    for key, (meaning, info) in reader.fields().items():
+        yield f"{key:34} {_extra(info).get('unit') or '-':8} {meaning}"
+
+
+def _key(key: str) -> Iterator[str]:
+    from sim import profiles
+    from sim.scenario import reader
+    from sim.scenario.reader import plain
+
+    meaning, info = reader.fields()[key]
+    extra = _extra(info)
+    yield f"{key}: {meaning}"
+    yield f"  type     {reader.kind(info)}"
+    if extra.get("unit"):
+        yield f"  unit     {extra['unit']}"
+    if extra.get("tag") == "profile":
+        for profile in profiles.PROFILES.values():
+            setting = profile.settings[key]
+            band = f" [{setting.low} to {setting.high}]" if setting.low is not None else ""
+            yield f"  default  {plain(setting.value)} on {profile.short} ({setting.tag.value}: {setting.source}){band}"
+        return
+    yield "  default  " + ("none, it must be given" if info.is_required() else plain(info.default) if info.default is not None else "none")
+    yield f"  source   {extra.get('tag', 'site')}: {extra.get('source', 'a fact of the site')}"
+    if extra.get("low") is not None:
+        yield f"  band     {extra['low']} to {extra['high']}"
+
+
+def _resolved(found: Scenario) -> Iterator[str]:
+    from sim.scenario.estimate import by_hand
+    from sim.scenario.reader import plain
+    from sim.units import clock
+
+    yield f"{found.document.title} ({found.file})"
+    yield f"{'key':34} {'value':22} {'unit':8} {'known':11} source"
+    for item in found.inputs():
+        band = f" [{plain(item.low)} to {plain(item.high)}]" if item.low is not None else ""
+        yield f"{item.key:34} {plain(item.value):22} {item.unit or '-':8} {item.tag.value:11} {item.source}{band}"
+    for absence in found.absences:
+        yield f"away: {found.person(absence.mailbox)}, {clock(absence.since)} to {clock(absence.until)}"
+    for change in found.changes:
+        who = found.person(change.mailbox) if change.mailbox >= 0 else "server"
+        deed = f"policy {change.policy}" if change.policy else "absence ends" if change.ends_absence else "replies "
+        f"{'on' if change.replies else 'off'}"
+        yield f"change: {clock(change.at)}, {who}: {deed}"
+    estimate = by_hand(found)
+    if estimate is not None:
+        yield f"By hand, with replies to everyone: {estimate.sum()}."
+
+
+def _extra(info: Any) -> dict[str, Any]:
+    return dict(info.json_schema_extra or {})

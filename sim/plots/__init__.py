@@ -1,0 +1,36 @@
+"""A comparison to charts: the story, the decision, the differences.
+
+A chart's title is the sentence that it shows; its labels stand at the lines, and its caption says scenario, runs, seed and version.
+Figures are built without pyplot and leave no global state; nothing here writes a file.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from sim.plots.curves import story
+from sim.plots.intervals import DIFFERENCES, differences
+from sim.plots.points import decision
+from sim.plots.sheet import style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["DIFFERENCES", "decision", "differences", "png", "story", "svg"]
+
+
+def svg(figure: Figure) -> str:
+    """The figure as SVG; the same figure gives the same text."""
+    buffer = io.StringIO()
+    with style():
+        figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+    return buffer.getvalue()
+
+
+def png(figure: Figure, dpi: float) -> bytes:
+    """The figure as PNG."""
+    buffer = io.BytesIO()
+    with style():
+        figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    return buffer.getvalue()

@@ -1,0 +1,198 @@
+"""The command line as a user meets it: in a process of its own."""
+
+import json
+import os
+import re
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from sim.scenario import reader
+
+ROOT = Path(__file__).parent.parent
+SHORT = """title = "A short story"
+days = 2
+[server]
+policy = "external"
+[office]
+mailboxes = 3
+people = ["ann"]
+[spam]
+mailboxes = { ann = "30/mailbox/day" }
+[[absence]]
+who = "ann"
+"""
+
+
+@pytest.fixture
+def short(tmp_path: Path) -> Path:
+    path = tmp_path / "short.toml"
+    path.write_text(SHORT)
+    return path
+
+
+def mailflow(*arguments: object, cwd: Path, **more: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from sim.cli import main; main()", *map(str, arguments)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "100"}
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300, **more)  # type: ignore[call-overload]
+
+
+def complaint(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 2, done
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def test_compare_prints_the_answer_and_a_line_that_gives_it_again(short, tmp_path):
+    first = mailflow("compare", short, "--replications", 3, "--jobs", 1, cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    assert "\x1b" not in first.stdout
+    assert first.stderr == ""
+    line = next(line for line in first.stdout.splitlines() if line.startswith("mailflow compare"))
+    again = mailflow(*line.split()[1:], "--jobs", 2, cwd=tmp_path)
+    assert again.stdout == first.stdout
+
+
+def test_json_on_standard_output_stands_there_alone_and_has_the_promised_form(short, tmp_path):
+    done = mailflow("compare", short, "--replications", 2, "--json", "-", cwd=tmp_path)
+    result = json.loads(done.stdout)
+    promised = "scenario version seed replications inputs_sha256 baseline verdict policies differences assumptions replay"
+    assert set(result) == set(promised.split())
+    assert result["baseline"] == "external"
+    assert set(result["verdict"]) == {"answer", "policy", "deciding", "sentence"}
+    assert result["policies"]["contacts-only"] == {"available": False, "why": result["policies"]["contacts-only"]["why"]}
+    names = (
+        "queues_in_retry_peak queues_in_retry_mean queues_in_retry_all_peak hung_autoreplies_peak strangers_told wanted_told "
+        "notices_to_user backscatter attempts_on_undelivered_autoreplies wanted_delay_p95 drained_after"
+    )
+    for name in names.split():
+        assert set(result["policies"]["external"][name]) == {"mean", "half_width", "unit"}
+        assert name in result["differences"]["off"]
+    assert result["policies"]["external"]["drained_after"]["mean"] is None  # nothing is switched off: NaN
+
+
+def test_terminal_csv_and_json_show_the_same_numbers(short, tmp_path):
+    done = mailflow("compare", short, "--replications", 3, "--json", "r.json", "--csv", "r.csv", cwd=tmp_path)
+    measure = json.loads((tmp_path / "r.json").read_text())["policies"]["external"]["strangers_told"]
+    row = next(line for line in (tmp_path / "r.csv").read_text().splitlines() if line.startswith("external,strangers_told"))
+    assert row.split(",")[3:5] == [f"{measure['mean']:g}", f"{measure['half_width']:g}"]
+    assert f"{measure['mean']:,.1f} ± {measure['half_width']:,.1f}" in done.stdout
+
+
+def test_run_shows_the_queues_and_saves_the_record(short, tmp_path):
+    done = mailflow("run", short, "--at", "day 1 20:00", "--at", "day 2 20:00", "--save", "record", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert len(re.findall(r"^Queues at day", done.stdout, re.M)) == 2
+    assert "in Retry" in done.stdout
+    assert {path.name for path in (tmp_path / "record").iterdir()} >= {"messages.parquet", "queues.parquet", "run.json"}
+    assert "exists already" in complaint(mailflow("run", short, "--save", "record", cwd=tmp_path))
+
+
+def test_new_writes_a_scenario_that_runs_and_replaces_nothing(tmp_path):
+    assert mailflow("new", "mine", cwd=tmp_path).returncode == 0
+    text = (tmp_path / "mine.toml").read_text()
+    assert mailflow("show", "mine.toml", cwd=tmp_path).returncode == 0
+    assert "is not replaced" in complaint(mailflow("new", "mine", cwd=tmp_path))
+    assert (tmp_path / "mine.toml").read_text() == text
+
+
+def test_show_resolves_a_scenario_and_explains_a_key(tmp_path):
+    shown = mailflow("show", "sbs_2003", cwd=tmp_path).stdout
+    assert "server.expiry" in shown
+    assert "= 24 queues" in shown
+    assert "2 % to 46 %" in mailflow("show", "spam.unresolvable", cwd=tmp_path).stdout
+    assert set(reader.fields()) == {line.split()[0] for line in mailflow("show", "schema", cwd=tmp_path).stdout.splitlines()}
+    for what in ("scenarios", "policies", "servers"):
+        assert mailflow("show", what, cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["compare", "sbs_203"], "did you mean 'sbs_2003'"),
+        (["compare", "."], "is a directory"),
+        (["compare", "--polcy", "x"], "No such option"),
+        (["compare", "--policy", "extern"], "did you mean 'external'"),
+        (["compare", "--set", "spam.rate=5"], "has no unit"),
+        (["compare", "--set", "spam.rat=5/day"], "did you mean 'spam.rate'"),
+        (["compare", "--set", "nonsense"], "is not key=value"),
+        (["compare", "--filter", "magic"], "should be 'none', 'junk-first'"),
+        (["compare", "--replications", "0"], "0 is not between 1 and"),
+        (["compare", "--csv", "nowhere/x.csv"], "is no directory"),
+        (["compare", "--html", "."], "is a directory; name a file"),
+        (["compare", "--out", "file"], "is a file; name a directory"),
+        (["compare", "--replay", "missing.csv"], "no such file"),
+        (["compare", "spam_2002_replay"], "give --replay FILE"),
+        (["run", "--at", "noon"], "is not a moment"),
+        (["run", "--at", "day 40"], "is after the end"),
+        (["run", "--policy", "contacts-only"], "not available on Exchange 2003"),
+        (["show", "spam.rat"], "did you mean 'spam.rate'"),
+        (["frobnicate"], "No such command"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(arguments, says, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert says in complaint(mailflow(*arguments, cwd=tmp_path))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_a_full_disk_is_one_line(short, tmp_path):
+    assert "no space left" in complaint(mailflow("compare", short, "--replications", 1, "--quiet", "--json", "/dev/full", cwd=tmp_path))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
+def test_an_output_that_is_no_regular_file_is_written_and_not_replaced(short, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE) as reader:
+        done = mailflow("compare", short, "--replications", 1, "--quiet", "--json", pipe, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert "verdict" in json.loads(reader.communicate(timeout=60)[0])
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_ctrl_c_ends_with_130_and_leaves_nothing_half_written(short, tmp_path):
+    command = [
+        sys.executable,
+        "-c",
+        "from sim.cli import main; main()",
+        "compare",
+        str(short),
+        "--replications",
+        "2000",
+        "--json",
+        "r.json",
+    ]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        time.sleep(4)
+        os.killpg(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said == "mailflow: interrupted\n"
+    assert {path.name for path in tmp_path.iterdir()} == {"short.toml"}
+
+
+def test_a_reader_that_closes_the_pipe_is_no_error(short, tmp_path):
+    command = f'"{sys.executable}" -c "from sim.cli import main; main()" show schema | head -1'
+    done = subprocess.run(
+        command, shell=True, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60
+    )
+    assert done.stderr == ""
+
+
+def test_help_imports_nothing_heavy(tmp_path):
+    code = (
+        "import sys; sys.argv = ['mailflow', '--help']\nfrom sim.cli import main\ntry: main()\nexcept SystemExit: pass\n"
+        "heavy = {'numpy', 'pandas', 'matplotlib', 'pydantic', 'simpy', 'scipy', 'faker'} & set(sys.modules)\nassert not heavy, heavy"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr

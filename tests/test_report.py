@@ -1,0 +1,99 @@
+"""The answer in words."""
+
+import math
+from pathlib import Path
+
+import pytest
+
+import sim
+from sim import experiment, report
+from sim.comparison import Comparison, Estimate
+from sim.report.queues import queue_view, what_happened
+from sim.scenario.estimate import by_hand, hanging
+from sim.units import moment
+
+STORY = sim.load(Path(__file__).parent.parent / "scenarios" / "sbs_2003.toml")
+
+
+@pytest.fixture(scope="module")
+def story() -> Comparison:
+    return experiment.compare(STORY, replications=10, jobs=2, bands=False)
+
+
+def test_the_first_sentence_says_what_to_do_and_the_story_answers_partners_only(story):
+    answer = report.answer(story)
+    assert answer.sentence.startswith("Do not answer everyone from this server.")
+    assert "Naming your partner domains" in answer.sentence
+    assert (story.verdict.answer, story.verdict.policy) == ("yes-to", "partners-only")
+    assert report.text(answer).startswith("Do not answer everyone")
+
+
+def test_a_number_is_written_with_its_half_width_and_nothing_as_a_dash():
+    assert report.number(Estimate(101.84, 3.26, 40), "strangers_told") == "101.8 ± 3.3"
+    assert report.number(Estimate(0.0, 0.0, 40), "strangers_told") == "0"
+    assert report.number(Estimate(math.nan, math.nan, 0), "drained_after") == "-"
+    assert report.number(Estimate(12345.6, math.nan, 1), "attempts_on_undelivered_autoreplies") == "12,346"
+
+
+def test_an_argument_that_is_not_modelled_is_never_said_not_to_hold(story):
+    answer = report.answer(story)
+    for word in ("listing", "loops", "compromise that hides"):
+        assert any(word in line for line in answer.not_modelled)
+        assert not any(word in line for line in answer.not_arguments)
+
+
+def test_delay_of_wanted_mail_is_an_argument_only_where_a_limit_binds(story):
+    assert any("delay of wanted mail" in line for line in report.answer(story).not_arguments)
+    tight = experiment.compare(STORY.with_settings({"server.connections": 1}), ["external"], replications=3, jobs=2, bands=False)
+    assert any(line.startswith("Wanted mail waits") for line in report.answer(tight).why)
+    assert tight.policies["external"].measures["wanted_delay_p95"].mean > 2 * story.policies["external"].measures["wanted_delay_p95"].mean
+
+
+def test_with_a_null_return_path_no_notice_comes_back_and_the_answer_says_so():
+    null = experiment.compare(STORY.with_settings({"replies.return_path": "null"}), ["external"], replications=2, jobs=2, bands=False)
+    assert null.policies["external"].measures["notices_to_user"].mean == 0
+    assert any("notices" in line for line in report.answer(null).not_arguments)
+
+
+def test_a_filter_before_the_reply_removes_most_strangers():
+    junked = experiment.compare(STORY.with_settings({"filter.kind": "junk-first"}), ["external"], replications=3, jobs=2, bands=False)
+    assert junked.policies["external"].measures["strangers_told"].mean < 20
+
+
+def test_the_estimate_by_hand_is_messages_times_domains_times_share_and_lies_near_the_simulation(story):
+    estimate = by_hand(STORY)
+    assert estimate is not None
+    assert estimate.messages == pytest.approx(100)
+    assert estimate.domains == pytest.approx(57)
+    assert 0.40 <= hanging(STORY) <= 0.43
+    assert estimate.queues == pytest.approx(estimate.domains * hanging(STORY))
+    lines = report.answer(story).by_hand
+    assert lines[0].startswith("100 messages in 2 d come from 57 domains x 4")
+    simulated = float(lines[0].rstrip(".").split()[-1])
+    assert abs(simulated - estimate.queues) < 6
+    assert "differ because" in lines[1]
+
+
+def test_the_queue_view_lists_every_queue_with_its_next_retry_as_the_run_then_makes_it():
+    record = sim.run(STORY)
+    at = moment("day 5 12:00")
+    view = queue_view(STORY, record, at).splitlines()
+    queues = [line.split() for line in view[2:] if line.startswith("Retry")]
+    assert len(queues) > 10
+    names = {name: code for code, name in zip(record.domains["domain"], record.domains["name"], strict=True)}
+    attempts = record.columns("attempts")
+    for line in queues:
+        later = attempts["at"][(attempts["next_hop"] == names[line[1]]) & (attempts["at"] >= at)]
+        hours, minutes, seconds = (int(part) for part in line[7].split(":"))
+        shown = hours * 3600 + minutes * 60 + seconds
+        if len(later):  # else the message expires before
+            assert 0 <= later[0] % 86400 - shown < 1
+
+
+def test_what_happened_is_said_in_sentences_with_the_numbers_of_the_record():
+    record = sim.run(STORY)
+    values = sim.measure(record)
+    said = what_happened(STORY, record)
+    assert f"{values['strangers_told']:.0f} strangers" in said
+    assert "After the switch-off the last hung reply left" in said
+    assert "queues stood in Retry" not in what_happened(STORY, sim.run(STORY, "internal-only"))
