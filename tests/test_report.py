@@ -58,6 +58,16 @@ def test_with_a_null_return_path_no_notice_comes_back_and_the_answer_says_so():
 def test_a_filter_before_the_reply_removes_most_strangers():
     junked = experiment.compare(STORY.with_settings({"filter.kind": "junk-first"}), ["external"], replications=3, jobs=2, bands=False)
     assert junked.policies["external"].measures["strangers_told"].mean < 20
+    assert any("Intelligent Message Filter" in line for line in report.answer(junked).decided)
+
+
+def test_a_filter_that_the_server_did_not_have_says_so():
+    scenario = STORY.with_settings({"filter.kind": "refuse-unresolvable"})
+    refused = experiment.compare(scenario, ["external"], replications=2, jobs=2, bands=False)
+    assert any("this server did not have it" in line for line in report.answer(refused).decided)
+    plain = experiment.compare(STORY, ["external"], replications=2, jobs=2, bands=False)
+    peak = (found.policies["external"].measures["queues_in_retry_peak"].mean for found in (refused, plain))
+    assert next(peak) < 0.7 * next(peak)
 
 
 def test_the_estimate_by_hand_is_messages_times_domains_times_share_and_lies_near_the_simulation(story):

@@ -178,6 +178,9 @@ def _decided(comparison: Comparison) -> tuple[str, ...]:
         lines.append(
             "No assumed input moves strangers told or queues by 5 %." if comparison.assumptions else "Assumed inputs were not varied."
         )
+    kind = comparison.scenario.document.filter.kind
+    if kind != "none":
+        lines.append(f"Filter {kind} on {comparison.scenario.profile.short}: {comparison.scenario.profile.filters[kind]}.")
     tags = [item.tag for item in comparison.scenario.inputs() if item.tag is not Tag.SITE]
     counts = {tag: tags.count(tag) for tag in (Tag.MEASURED, Tag.DOCUMENTED, Tag.ASSUMED)}
     lines.append(

@@ -13,9 +13,12 @@ def text(found: Answer, width: int = 110) -> str:
     """The answer as plain text that can be pasted into a ticket."""
 
     def fill(line: str, indent: str = "") -> str:
-        return textwrap.fill(
-            line, width, initial_indent=indent, subsequent_indent=" " * len(indent), break_on_hyphens=False, break_long_words=False
+        """Wrapped, but never between a number and its sign."""
+        kept = line.replace(" %", "\xa0%").replace(" ± ", "\xa0±\xa0")
+        filled = textwrap.fill(
+            kept, width, initial_indent=indent, subsequent_indent=" " * len(indent), break_on_hyphens=False, break_long_words=False
         )
+        return filled.replace("\xa0", " ")
 
     parts = [fill(found.sentence), fill(found.cost_and_gain), "", _aligned(found.table), ""]
     parts += [fill(line) for line in found.decided]
