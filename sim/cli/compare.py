@@ -61,13 +61,13 @@ def compare(
     files = _files(result, answer, text, out, html, csv, json)
     for path, content in files:
         output.write(path, content)
-    if "-" not in (json, csv, html) and not quiet:
-        written = [path for path, _ in files]
-        if written:
-            output.emit("\nWritten: " + ", ".join(written))
-        else:
-            days = max(1, round((found.horizon / 86400 + 1) / 2))
-            output.emit(f"Next: --html page.html, --out DIR; mailflow run {shlex.quote(scenario)} --at 'day {days} 12:00'")
+    if quiet or "-" in (json, csv, html):
+        return
+    if files:
+        output.note("Written: " + ", ".join(path for path, _ in files))
+    elif sys.stdout.isatty():
+        days = max(1, round((found.horizon / 86400 + 1) / 2))
+        output.note(f"Next: --html page.html, --out DIR; mailflow run {shlex.quote(scenario)} --at 'day {days} 12:00'")
 
 
 def _print(text: str, first: str) -> None:

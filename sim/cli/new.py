@@ -36,4 +36,4 @@ def new(
         '#   unresolvable = { value = "25 %", low = "2 %", high = "46 %", source = "where it comes from" }\n\n'
     )
     output.write(str(target), note + text)
-    output.emit(f"Written: {target}\nNext: mailflow show {target}, mailflow compare {target}")
+    output.note(f"Written: {target}\nNext: mailflow show {target}, mailflow compare {target}")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sim.errors import BadOutput
 
-__all__ = ["check", "check_folder", "emit", "write"]
+__all__ = ["check", "check_folder", "emit", "note", "write"]
 
 
 def check(path: str) -> None:
@@ -87,6 +87,11 @@ def emit(text: str) -> None:
         sys.stdout.flush()
     except OSError as error:
         raise BadOutput("standard output", f"cannot be written: {_reason(error)}") from None
+
+
+def note(text: str) -> None:
+    """Say on standard error what belongs to this call and not to the result: files written, what to try next."""
+    sys.stderr.write(text + "\n")
 
 
 def _beside(target: Path) -> Path:

@@ -59,4 +59,4 @@ def run(
             output.emit(queue_view(found, record, time) + "\n")
         output.emit(what_happened(found, record))
         if save:
-            output.emit(f"\nWritten: {save}")
+            output.note(f"Written: {save}")

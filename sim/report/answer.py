@@ -204,10 +204,11 @@ def _gain(comparison: Comparison, who: str) -> tuple[str, ...]:
     lines = []
     wide = comparison.policies[comparison.widest].measures
     policy = comparison.policies.get(comparison.verdict.policy)
+    told, writers = wide["wanted_told"], wide["wanted_writers"]
+    everybody = "all" if math.isclose(told.mean, writers.mean) else f"{number(told, 'wanted_told')} of"
     lines.append(
-        f"Replies to everyone would tell {number(wide['wanted_told'], 'wanted_told')} of "
-        f"{number(wide['wanted_writers'], 'wanted_writers')} "
-        f"wanted people that {who} is away; without them, these people hear nothing: name a deputy."
+        f"Replies to everyone would tell {everybody} {number(writers, 'wanted_writers')} wanted people who write that {who} is away; "
+        "without them, these people hear nothing: name a deputy."
     )
     if policy is not None and policy.available and policy.name != comparison.widest:
         told, strangers = policy.measures["wanted_told"], policy.measures["strangers_told"]
