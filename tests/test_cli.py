@@ -142,6 +142,42 @@ def test_bad_input_is_one_line_and_status_2(arguments, says, tmp_path):
     assert says in complaint(mailflow(*arguments, cwd=tmp_path))
 
 
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root can become somebody without permissions")
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["show", "secret.toml"], "cannot be read: permission denied"),
+        (["compare", "--replay", "secret.toml"], "cannot be read: permission denied"),
+        (["compare", "--json", "closed/x.json"], "permission denied"),
+        (["compare", "--out", "locked/x"], "permission denied"),
+        (["compare", "--html", "locked/x.html"], "permission denied"),
+        (["run", "--save", "closed/record"], "permission denied"),
+        (["new", "closed/mine"], "permission denied"),
+    ],
+)
+def test_a_file_without_permission_is_one_line(arguments, says, tmp_path):
+    (tmp_path / "secret.toml").write_text("title = 'x'\ndays = 1\n")
+    (tmp_path / "secret.toml").chmod(0)
+    for name, mode in (("closed", 0o555), ("locked", 0o700)):
+        (tmp_path / name / "x").mkdir(parents=True)
+        (tmp_path / name).chmod(mode)
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    code = (
+        "import os, sys\nimport sim.cli, sim.cli.compare, sim.cli.new, sim.cli.run, sim.cli.show, sim.corpus, sim.experiment, sim.report\n"
+        f"import sim.report.queues, sim.runs\nos.setuid(65534)\nsys.argv = ['mailflow', *{arguments!r}]\nsim.cli.main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert says in complaint(done)
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
 def test_a_full_disk_is_one_line(short, tmp_path):
     assert "no space left" in complaint(mailflow("compare", short, "--replications", 1, "--quiet", "--json", "/dev/full", cwd=tmp_path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -23,7 +24,7 @@ def new(
     from sim.scenario import reader
 
     target = Path(name if name.endswith(".toml") else f"{name}.toml")
-    if target.exists():
+    if os.path.exists(target):
         raise BadOutput(str(target), "exists already; it is not replaced")
     path = reader.find(source)
     scenario.load(path)

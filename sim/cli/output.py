@@ -20,16 +20,16 @@ def check(path: str) -> None:
     if path == "-":
         return
     target = Path(path)
-    if target.is_dir():
+    # os.path says "no" where a folder may not be entered; pathlib raises
+    if os.path.isdir(target):
         raise BadOutput(path, "is a directory; name a file")
     folder = target.parent
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise BadOutput(path, f"cannot be written: {folder} is no directory")
-    if not os.access(target if target.exists() and not target.is_file() else folder, os.W_OK):
+    there, regular = os.path.exists(target), os.path.isfile(target)
+    if not os.access(target if there and not regular else folder, os.W_OK):
         raise BadOutput(path, "cannot be written: permission denied")
-    if target.is_file():
-        return
-    if not target.exists():
+    if not there:
         probe = _beside(target)
         try:
             probe.write_bytes(b"")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -27,7 +28,6 @@ def run(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing.")] = False,
 ) -> None:
     """Play one run and show the queues as the server's own tool lays them out."""
-    from pathlib import Path
 
     from sim import runs, units
     from sim.report.queues import queue_view, what_happened
@@ -48,7 +48,7 @@ def run(
         if times[-1] > found.horizon:
             raise BadInput("--at", f"{text!r} is after the end of the run, {units.clock(found.horizon)}")
     if save:
-        if Path(save).exists():
+        if os.path.exists(save):
             raise BadOutput(save, "exists already; name a new directory")
         output.check(save)
     record = runs.run(found, policy, seed, replication)

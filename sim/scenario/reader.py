@@ -6,6 +6,7 @@ source = "two sites' logs" }`. A value with low and high counts as assumed; a pl
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -43,7 +44,7 @@ def shipped() -> Path:
 def find(name: str) -> Path:
     """A path, a name in ./scenarios, or a shipped name, in this order."""
     path = Path(name)
-    if path.suffix == ".toml" or path.exists() or len(path.parts) > 1:
+    if path.suffix == ".toml" or os.path.exists(path) or len(path.parts) > 1:
         return path
     for folder in (Path("scenarios"), shipped()):
         if (folder / f"{name}.toml").is_file():
