@@ -1,0 +1,28 @@
+"""Documented defaults of real servers and autoresponders, as data: every number with its source beside it.
+
+A profile gives the defaults of the scenario's tables `[server]` and `[replies]`, and says how each reply policy is set and undone there,
+or why it is not available. Sources are rows of the project's fact sheet (S-numbers, listed in docs/sources.md), RFC sections, or `assumed`
+with a low and a high.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from sim.errors import BadInput, nearest
+from sim.profiles.exchange_2003 import EXCHANGE_2003
+from sim.profiles.parts import Profile, Setting, Switch, Tag
+
+__all__ = ["ALIASES", "PROFILES", "Profile", "Setting", "Switch", "Tag", "find"]
+
+PROFILES: Final[Mapping[str, Profile]] = {"exchange-2003": EXCHANGE_2003}
+ALIASES: Final[Mapping[str, str]] = {"sbs-2003": "exchange-2003"}
+
+
+def find(name: str) -> Profile:
+    """The profile of a name or alias; BadInput with the nearest known name otherwise."""
+    known = [*PROFILES, *ALIASES]
+    if name not in known:
+        raise BadInput("server.profile", f"{name!r} is not one of {', '.join(sorted(known))}{nearest(name, known)}")
+    return PROFILES[ALIASES.get(name, name)]
