@@ -1,0 +1,57 @@
+"""What a profile is made of: settings with their source, switches of policies, the profile itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from sim.mail import Code
+
+__all__ = ["Profile", "Setting", "Switch", "Tag"]
+
+
+class Tag(Enum):
+    """How well a number is known."""
+
+    SITE = "site"  # a fact of the site: whoever runs the scenario knows it
+    MEASURED = "measured"
+    DOCUMENTED = "documented"
+    ASSUMED = "assumed"  # no source, or sources that disagree: carries a low and a high
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A default as it would be written in a scenario, its source, and its band where it is assumed."""
+
+    value: object
+    source: str
+    tag: Tag = Tag.DOCUMENTED
+    low: object = None
+    high: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """How a policy is set and undone on a server; `why_not` instead where it is not to be had."""
+
+    brief: str = ""  # for a table
+    set_by: str = ""
+    undo: str = ""
+    why_not: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A server: defaults by key of `[server]` and `[replies]`, policies, filters it really had, and what its queue tool looks like."""
+
+    name: str
+    title: str
+    short: str
+    settings: Mapping[str, Setting]
+    policies: Mapping[str, Switch]
+    filters: Mapping[str, str]  # filter -> what provides it here, or "this server did not have it: ..."
+    glitch_on: frozenset[Code]
+    default_policy: str
+    undocumented: tuple[str, ...] = ()

@@ -1,0 +1,122 @@
+"""Mail that people write: wanted mail in and out, between colleagues, and lists."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Final
+
+import numpy as np
+
+from sim.mail import HERE, Flag, Ints, Kind, Place, Truth, address
+from sim.realise.arrived import BLOCK, DICE, arrived, sizes
+from sim.scenario import Scenario
+from sim.streams import Draw, Generators
+from sim.units import HOUR, Floats, grid
+from sim.workload import Rows
+from sim.world import TYPO
+
+__all__ = ["People"]
+
+_LISTS: Final = 10
+_NEWCOMER: Final = 1 << 36  # numbers of people who write once begin here
+_KINDS: Final = ((Kind.WANTED, Draw.WANTED), (Kind.OUTBOUND, Draw.OUTBOUND), (Kind.INTERNAL, Draw.INTERNAL), (Kind.LIST, Draw.LIST))
+
+
+class People:
+    """Draws what people write, hour after hour. Rates follow the hours of the week."""
+
+    def __init__(self, scenario: Scenario, generators: Generators) -> None:
+        self.scenario, self.generators = scenario, generators
+        doc = scenario.document
+        boxes = doc.office.mailboxes
+        rates = {
+            Kind.WANTED: 0.0 if scenario.replay_wanted is not None else doc.wanted.into,
+            Kind.OUTBOUND: doc.wanted.out,
+            Kind.LIST: doc.wanted.lists,
+            Kind.INTERNAL: doc.wanted.internal if boxes > 1 else 0.0,
+        }
+        self.rates = {kind: np.full(boxes, rate) for kind, rate in rates.items()}
+        self.weights = _week(doc.office.opens, doc.office.closes, doc.office.outside_hours)
+        self.first = doc.start.weekday() * 24
+        regular = 1.0 / np.arange(1, doc.wanted.correspondents + 1)  # a few write often: Zipf
+        self.regular = np.cumsum(regular / regular.sum())
+        self.partner_people = round(doc.wanted.partner_share * doc.wanted.correspondents) if doc.wanted.partners else 0
+
+    def rows(self, hours: range) -> list[Rows]:
+        """One piece for each kind."""
+        return [self.written(kind, *self.times(kind, draw, hours)) for kind, draw in _KINDS]
+
+    def times(self, kind: Kind, draw: Draw, hours: range) -> tuple[Floats, Ints, Ints, Floats]:
+        """When people write, which mailbox it concerns, a number of its own in the run, dice. Rates follow the hours of the week."""
+        found = [(np.zeros(0), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros((0, DICE)))]
+        rates = self.rates[kind]
+        for block in range(0, len(rates), BLOCK):
+            part = rates[block : block + BLOCK]
+            total = float(part.sum())
+            for hour in hours if total > 0.0 else ():
+                rng = self.generators(draw, block // BLOCK, hour)
+                n = int(rng.poisson(total * HOUR * self.weights[(self.first + hour) % 168]))
+                if n:
+                    at = (hour + np.sort(rng.random(n))) * HOUR
+                    mailbox = block + (rng.random(n) * len(part)).astype(np.int64)
+                    number = (hour << 20) + (block // BLOCK << 12) + np.arange(n, dtype=np.int64)
+                    found.append((at, mailbox, number, rng.random((n, DICE))))
+        at, mailbox, number, dice = (np.concatenate(column) for column in zip(*found, strict=True))
+        return grid(at), mailbox, number, dice
+
+    def written(self, kind: Kind, at: Floats, mailbox: Ints, own: Ints, die: Floats) -> Rows:
+        """Rows of one kind of wanted mail."""
+        doc = self.scenario.document.wanted
+        size = sizes(doc.median_size, doc.size_sigma, die[:, 5])
+        flags = np.zeros(len(at), dtype=np.uint16)
+        if kind is Kind.INTERNAL:
+            boxes = self.scenario.document.office.mailboxes
+            sender = (mailbox + 1 + (die[:, 0] * (boxes - 1)).astype(np.int64)) % boxes
+            return arrived(at, kind, sender, np.full(len(at), HERE), mailbox, size, flags, die[:, 2])
+        if kind is Kind.LIST:
+            which = address(Place.LIST, 0) + (die[:, 0] * _LISTS).astype(np.int64)
+            flags |= np.where(die[:, 1] < doc.flagged, Flag.PRECEDENCE, 0).astype(np.uint16)
+            flags |= np.where(die[:, 1] < doc.list_headers, Flag.LIST_HEADER, 0).astype(np.uint16)
+            return arrived(at, kind, which, which, mailbox, size, flags, die[:, 2])
+        regular = die[:, 0] >= doc.newcomers
+        person = np.searchsorted(self.regular, die[:, 1], side="right")
+        partner = regular & (person < self.partner_people)
+        number = mailbox * doc.correspondents + person
+        once = _NEWCOMER + own * 2 + (kind is Kind.OUTBOUND)
+        who = np.where(partner, address(Place.PARTNER, 0) + number, address(Place.OTHER, 0) + np.where(regular, number, once))
+        where = np.where(partner, address(Place.PARTNER, 0) + number % max(1, doc.partners), who)
+        flags |= np.where(regular, Flag.CONTACT, 0).astype(np.uint16)
+        if kind is Kind.WANTED:
+            return arrived(at, kind, who, where, mailbox, size, flags, die[:, 2])
+        who = who + np.where(die[:, 4] < doc.typos, TYPO, 0)
+        n = len(at)
+        return Rows(
+            np.zeros(n, dtype=np.int64),
+            at,
+            np.full(n, kind, dtype=np.uint8),
+            np.full(n, Truth.WANTED, dtype=np.uint8),
+            mailbox,
+            np.full(n, HERE, dtype=np.int64),
+            who,
+            where,
+            mailbox,
+            size,
+            flags,
+            np.zeros(n, dtype=bool),
+            die[:, 2],
+        )
+
+
+def _week(opens: str, closes: str, outside: float) -> Floats:
+    """Weight of each hour of the week, from Monday 00:00; the mean is 1."""
+
+    def hour(text: str) -> float:
+        time = dt.datetime.strptime(text.replace("24:00", "23:59"), "%H:%M")
+        return time.hour + time.minute / 60.0
+
+    start, end = hour(opens), hour(closes)
+    open_part = np.clip(np.minimum(np.arange(24) + 1, end) - np.maximum(np.arange(24), start), 0.0, 1.0)
+    inside = np.concatenate([np.tile(open_part, 5), np.zeros(48)])
+    weights = (1.0 - outside) * inside / inside.sum() + outside * (1.0 - inside) / (1.0 - inside).sum()
+    result: Floats = weights * 168.0
+    return result
