@@ -16,6 +16,7 @@ __all__ = [
     "CONNECTION_FAILURES",
     "HERE",
     "NULL_SENDER",
+    "OUTGOING",
     "PERMANENT",
     "TEXTS",
     "Answer",
@@ -50,6 +51,10 @@ class Kind(IntEnum):
     AUTOREPLY = 5
     FAILURE = 6  # a failure DSN, in Exchange's words an NDR
     DELAY = 7  # a delay DSN
+
+
+# Rows of the workload that leave through the outbound queues.
+OUTGOING: Final = (Kind.OUTBOUND,)
 
 
 class Truth(IntEnum):

@@ -8,23 +8,28 @@ transport does comes back into the model before the next such moment.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
+from typing import Final
 
 import numpy as np
 import simpy
 
-from sim.mail import HERE, NULL_SENDER, Answer, Dsn, Ints, Kind, Outcome, Truth, born
+from sim.mail import HERE, NULL_SENDER, Dsn, Kind, Truth, born
 from sim.names import Names
 from sim.policy.autoreply import History
 from sim.record import SCHEMA, Record, RunInfo, Table
 from sim.scenario import Scenario
-from sim.server.inbound import InForce, Reply, deliver
+from sim.server import ledger
+from sim.server.inbound import InForce, deliver
+from sim.server.ledger import Batch, Born, Ledger
 from sim.server.transport import Message
 from sim.server.transport.processes import Transport
-from sim.units import HOUR, Seconds
+from sim.units import Seconds
 from sim.workload import Rows
 from sim.world import World
 
 __all__ = ["Host"]
+
+_REPLY: Final = 1000  # bytes of a reply or a notice; assumed to change nothing
 
 
 class Host:
@@ -46,11 +51,8 @@ class Host:
         self.rule, self.responder, self.history = scenario.filter(), scenario.responder(), History()
         boxes = scenario.document.office.mailboxes
         self.force = InForce(np.full(boxes, -1, dtype=np.int64), np.ones(boxes, dtype=np.bool_), scenario.audience(policy))
-        self.batches: list[tuple[Rows, Ints, Ints]] = []
-        self.replies: dict[int, tuple[Reply, int]] = {}
-        self.local: list[tuple[Reply, int]] = []
+        self.ledger = Ledger()
         self.pending: list[Message] = []
-        self.notices: list[tuple[Seconds, Message, Kind]] = []
 
     def run(self) -> Record:
         """Play it to the horizon."""
@@ -92,18 +94,18 @@ class Host:
         """Deliver the rows, then let the transport catch up."""
         lag = self.scenario.document.world.reply_lag
         outcome, answer, replies = deliver(rows, self.force, self.rule, self.responder, self.history, self.world.key, lag)
-        self.batches.append((rows, outcome.astype(np.int64), answer.astype(np.int64)))
+        none = np.zeros(len(rows), dtype=np.int64)
+        self.ledger.batches.append(Batch(rows, outcome.astype(np.int64), answer.astype(np.int64), rows.at, none, none))
         truth = dict(zip(rows.row.tolist(), rows.truth.tolist(), strict=True))
         for reply in replies:
-            if reply.next_hop == HERE:
-                self.local.append((reply, truth[reply.root]))
-                continue
-            self.replies[reply.id] = (reply, truth[reply.root])
-            self.pending.append(Message(reply.id, reply.sender, reply.recipient, reply.next_hop, 1000, reply.accepted_at))
+            what = Truth(truth[reply.root])
+            self._send(
+                Born(reply.id, reply.caused_by, what, reply.sender, HERE, reply.recipient, reply.next_hop, _REPLY, reply.accepted_at)
+            )
         for i in np.flatnonzero(rows.kind == Kind.OUTBOUND).tolist():
             id = born(int(rows.row[i]), Kind.OUTBOUND)
             message = Message(
-                id, int(rows.mailbox[i]), int(rows.recipient[i]), int(rows.recipient_domain[i]), int(rows.size[i]), float(rows.at[i])
+                id, int(rows.sender[i]), int(rows.recipient[i]), int(rows.recipient_domain[i]), int(rows.size[i]), float(rows.at[i])
             )
             self.pending.append(message)
         self.pending.sort(key=lambda message: (message.accepted_at, message.id))
@@ -111,16 +113,30 @@ class Host:
         self.pending = self.pending[len(now) :]
         self.transport.submit(now)
         done = self.transport.advance(until)
-        self.notices += [(m.settled_at, m, Kind.FAILURE) for m in done.settled if m.dsn is Dsn.SENT]
-        self.notices += [(at, m, Kind.DELAY) for at, m in done.delayed if m.sender != NULL_SENDER]
+        for m in done.settled:
+            if m.dsn is Dsn.SENT:
+                self._notify(m, Kind.FAILURE, m.settled_at)
+        for at, m in done.delayed:
+            if m.sender != NULL_SENDER:
+                self._notify(m, Kind.DELAY, at)
+
+    def _send(self, message: Born) -> None:
+        """Hand a message to the transport in its time, or to a mailbox here at once."""
+        if message.next_hop == HERE:
+            self.ledger.stayed.append(message)
+            return
+        self.ledger.sent[message.id] = message
+        self.pending.append(Message(message.id, message.sender, message.recipient, message.next_hop, message.size, message.accepted_at))
+
+    def _notify(self, about: Message, kind: Kind, at: Seconds) -> None:
+        """Report a message to its sender. In a notice, n is the kind of the message that it reports, and that one's own n."""
+        id = born(about.id >> 20, kind, about.id & 0xFFFFF)
+        self._send(Born(id, about.id, Truth.INTERNAL, NULL_SENDER, HERE, about.sender, HERE, _REPLY, at))
 
     # What it leaves.
 
     def _record(self) -> Record:
-        parts = [self._inbound(*batch) for batch in self.batches] + [self._carried(), self._stayed()]
-        messages = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        order = np.lexsort((messages["id"], messages["accepted_at"]))
-        scenario = self.scenario
+        scenario, transport = self.scenario, self.transport
         info = RunInfo(
             scenario.name,
             self.policy,
@@ -132,24 +148,16 @@ class Host:
             "simpy",
             _version(),
             scenario.sha256(),
-            self.transport.queued(),
+            transport.queued(),
             scenario.document.office.mailboxes,
             tuple(sorted({a.mailbox for a in scenario.absences})),
         )
-        attempts: Table = {
-            name: np.fromiter((row[i] for row in self.transport.attempts), column.dtype, len(self.transport.attempts))
-            for i, (name, column) in enumerate(SCHEMA["attempts"].items())
-        }
-        queues: Table = {
-            name: np.array([getattr(episode, name) for episode in self.transport.episodes], dtype=column.dtype)
-            for name, column in SCHEMA["queues"].items()
-        }
-        everything = {name: column[order] for name, column in messages.items()}
+        messages, attempts = self.ledger.messages(transport.messages), ledger.attempts(transport.attempts)
         tables = {
-            "messages": everything,
-            "queues": queues,
+            "messages": messages,
+            "queues": ledger.queues(transport.episodes),
             "attempts": attempts,
-            "hours": _hours(everything, attempts),
+            "hours": ledger.hours(messages, attempts),
             "acts": self._acts(),
         }
         people = tuple(scenario.document.office.people)
@@ -168,132 +176,8 @@ class Host:
         rows.sort(key=lambda row: row[0])
         return {name: np.array([row[i] for row in rows], dtype=column.dtype) for i, (name, column) in enumerate(SCHEMA["acts"].items())}
 
-    def _inbound(self, rows: Rows, outcome: Ints, answer: Ints) -> Table:
-        """Rows that came here; OUTBOUND rows are in `_carried`."""
-        rows_in, here = rows.take(rows.kind != Kind.OUTBOUND), rows.kind != Kind.OUTBOUND
-        n = len(rows_in)
-        return _table(
-            n,
-            id=(rows_in.row << 20) | rows_in.kind,
-            root=rows_in.row,
-            caused_by=-1,
-            kind=rows_in.kind,
-            truth=rows_in.truth,
-            sender=rows_in.sender,
-            recipient=rows_in.recipient,
-            next_hop=HERE,
-            size=rows_in.size,
-            answer=answer[here],
-            accepted_at=rows_in.at,
-            settled_at=rows_in.at,
-            outcome=outcome[here],
-            sender_domain=rows_in.sender_domain,
-        )
-
-    def _carried(self) -> Table:
-        """What the transport took."""
-        carried = self.transport.messages
-        reply = [self.replies.get(m.id) for m in carried]
-        return _table(
-            len(carried),
-            id=[m.id for m in carried],
-            root=[m.id >> 20 for m in carried],
-            caused_by=[r[0].caused_by if r else -1 for r in reply],
-            kind=[m.id & 15 for m in carried],
-            truth=[r[1] if r else Truth.WANTED for r in reply],
-            sender=[m.sender for m in carried],
-            sender_domain=HERE,
-            **{
-                name: [getattr(m, name) for m in carried]
-                for name in (
-                    "recipient",
-                    "next_hop",
-                    "size",
-                    "accepted_at",
-                    "first_attempt_at",
-                    "deferred_at",
-                    "settled_at",
-                    "outcome",
-                    "last_code",
-                    "dsn",
-                    "attempts",
-                    "wait_seconds",
-                    "connection_seconds",
-                )
-            },
-        )
-
-    def _stayed(self) -> Table:
-        """Replies to colleagues and notices to users: delivered here at once."""
-        made = [(r.id, r.root, r.caused_by, r.sender, r.recipient, r.accepted_at, t, Kind.AUTOREPLY) for r, t in self.local]
-        made += [
-            ((m.id >> 20) << 20 | ((m.id & 15) << 4) | kind, m.id >> 20, m.id, NULL_SENDER, m.sender, at, Truth.INTERNAL, kind)
-            for at, m, kind in self.notices
-        ]
-        ids, root, cause, sender, recipient, at, truth, kind = ([row[i] for row in made] for i in range(8))
-        return _table(
-            len(made),
-            id=ids,
-            root=root,
-            caused_by=cause,
-            kind=kind,
-            truth=truth,
-            sender=sender,
-            recipient=recipient,
-            next_hop=HERE,
-            size=1000,
-            answer=Answer.NOT_ASKED,
-            accepted_at=at,
-            settled_at=at,
-            outcome=Outcome.MAILBOX,
-            sender_domain=HERE,
-        )
-
-
-def _table(n: int, **columns: object) -> Table:
-    """All columns of `messages`, and the sender's domain, which puts names on senders; what is not given is 0, times NaN."""
-    table: Table = {}
-    for name, column in [*SCHEMA["messages"].items(), ("sender_domain", SCHEMA["messages"]["next_hop"])]:
-        missing = np.nan if name.endswith("_at") else 0
-        table[name] = np.broadcast_to(np.asarray(columns.get(name, missing), dtype=column.dtype), n)
-    return table
-
 
 def _version() -> str:
     from sim import __version__
 
     return __version__
-
-
-def _hours(messages: Table, attempts: Table) -> Table:
-    """What can be cut at a window: sums per hour, kind and class of next hop."""
-    hour = (messages["accepted_at"].astype(float) // HOUR).astype(np.int64)
-    parts = [
-        (
-            hour,
-            messages["kind"],
-            messages["next_hop"],
-            {
-                "wait_seconds": messages["wait_seconds"],
-                "refused": messages["outcome"] == Outcome.REFUSED,
-                "filtered": np.isin(messages["outcome"], (Outcome.FILTERED, Outcome.JUNK)),
-            },
-        ),
-        (
-            (attempts["at"].astype(float) // HOUR).astype(np.int64),
-            attempts["message"].astype(np.int64) & 15,
-            attempts["next_hop"],
-            {
-                "attempts": np.ones(len(attempts["at"])),
-                "connection_seconds": attempts["seconds"],
-            },
-        ),
-    ]
-    keys = [(at << 8) + (kind.astype(np.int64) << 4) + (hop.astype(np.int64) >> 40) for at, kind, hop, _ in parts]
-    cells = np.unique(np.concatenate(keys))
-    table: Table = {"hour": cells >> 8, "kind": cells >> 4 & 15, "place": cells & 15}
-    for cell, (_, _, _, sums) in zip(keys, parts, strict=True):
-        where = np.searchsorted(cells, cell)
-        for name, values in sums.items():
-            table[name] = np.bincount(where, weights=values.astype(float), minlength=len(cells))
-    return {name: table[name].astype(column.dtype) for name, column in SCHEMA["hours"].items()}
