@@ -144,7 +144,9 @@ class View:
         """From the first switch-off until the last autoreply that was hung then leaves; NaN if none was hung, or one never leaves."""
         acts = self.record.columns("acts")
         off = [
-            at for at, what in zip(acts["at"].tolist(), acts["what"].tolist(), strict=True) if what != "absence" and what != "replies on"
+            at
+            for at, what in zip(acts["at"].tolist(), acts["what"].tolist(), strict=True)
+            if what == "replies off" or what.startswith("policy")
         ]
         if not off:
             return float("nan")

@@ -10,6 +10,7 @@ import datetime as dt
 
 import numpy as np
 
+from sim import forensics
 from sim.mail import HERE, TEXTS, Code, Kind, Outcome, Place
 from sim.measures import MEASURES, View
 from sim.policy import retry
@@ -36,7 +37,7 @@ def queue_view(scenario: Scenario, record: Record, at: Seconds) -> str:
         state, upcoming, info = "Ready", "", ""
         if len(episode):
             state, upcoming, info = _retry(scenario, record, hop, float(q["since"][episode[-1]]), at, time)
-        senders = sorted({record.words.address(code, HERE) or "<>" for code in m["sender"][mine].tolist()})
+        senders = sorted({_name(record, i) for i in np.flatnonzero(mine).tolist()})
         lines.append(
             (
                 state,
@@ -55,7 +56,24 @@ def queue_view(scenario: Scenario, record: Record, at: Seconds) -> str:
     table = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in [head, *lines]]
     count = sum(line[0] != "Ready" for line in lines)
     title = f"Queues at {clock(at)} ({time(at)}): {len(lines)}, {count} of them in Retry"
-    return "\n".join([title, *table]) if lines else f"{title}. All outbound queues are empty."
+    return "\n".join([title, *table, *_rules(record, at)]) if lines else f"{title}. All outbound queues are empty."
+
+
+def _name(record: Record, i: int) -> str:
+    """The sender of a message."""
+    m = record.columns("messages")
+    code = int(m["sender"][i])
+    return record.words.address(code, int(m["sender_domain"][i]) if "sender_domain" in m else HERE) or "<>"
+
+
+def _rules(record: Record, at: Seconds) -> list[str]:
+    """What the published decision rules would say of the queues in Retry, and whether they would be right."""
+    conclusions = forensics.judge(record, at)
+    truly = conclusions[0].truly
+    if truly is forensics.Culprit.NOTHING:
+        return []
+    said = "; ".join(str(conclusion) for conclusion in conclusions)
+    return ["", f"What fills most of the queues in Retry: {truly.value}. Of the published rules, {said}."]
 
 
 def _retry(scenario: Scenario, record: Record, hop: int, since: Seconds, at: Seconds, time: object) -> tuple[str, str, str]:

@@ -18,7 +18,7 @@ from sim.policy import retry
 from sim.policy.admission import Filter, FilterKind
 from sim.policy.autoreply import POLICIES, Audience, Responder
 from sim.profiles import Profile, Setting, Tag
-from sim.scenario import reader
+from sim.scenario import causes, reader
 from sim.scenario.schema import Document
 from sim.units import DAY, HOUR, Seconds
 
@@ -208,6 +208,11 @@ class Scenario:
         return tuple(sorted(listed, key=lambda c: c.at))
 
     @property
+    def causes(self) -> tuple[causes.Cause, ...]:
+        """The rival causes that are switched on."""
+        return causes.present(self.document, self.horizon)
+
+    @property
     def main_absentee(self) -> int:
         """The mailbox that is away for longest: the one the answer speaks of. -1 where nobody is away."""
         lengths = [(a.until - a.since, -n, a.mailbox) for n, a in enumerate(self.absences)]
@@ -217,7 +222,7 @@ class Scenario:
         """Every value with unit, source and tag, in the order of the schema."""
         found = []
         for key, (meaning, info) in reader.fields().items():
-            if "[]" in key:
+            if "[]" in key or causes.off(self.document, key):
                 continue
             extra = info.json_schema_extra or {}
             node: Any = self.plain
@@ -326,6 +331,8 @@ def _consistent(scenario: Scenario) -> None:
             scenario.mailbox(entry.who)
         for who in document.spam.mailboxes:
             scenario.mailbox(who)
+        for key, text in causes.wrong(document, scenario.mailbox):
+            raise wrong(key, text)
     except BadInput as error:
         raise error if error.where.startswith(file) else type(error)(f"{file}: {error.where}", error.found) from None
     for n, entry in enumerate(document.absence, start=1):

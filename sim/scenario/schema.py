@@ -7,77 +7,18 @@ Each table is a frozen pydantic model, and each field says in its metadata how w
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from sim import units
 from sim.profiles import Tag
+from sim.scenario.causes import Causes
+from sim.scenario.fields import Duration, HopRate, Moment, OfficeRate, Rate, Rest, Share, Size
+from sim.scenario.fields import Table as _Table
+from sim.scenario.fields import key as _key
+from sim.scenario.fields import of_profile as _of_profile
 
 __all__ = ["Absence", "Change", "Document", "Filter", "Office", "Replies", "Server", "Spam", "Verdict", "Wanted", "World"]
-
-
-def _text(parse: Callable[[str], float], example: str) -> Callable[[object], float]:
-    def read(value: object) -> float:
-        if not isinstance(value, str):
-            raise ValueError(f"{value!r} has no unit: write it as a text, as in '{example}'")
-        return parse(value)
-
-    return read
-
-
-def _share(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ValueError(f"{value!r} is not a share: write a percentage, as in '42 %'")
-    return units.share(value)
-
-
-def _rest(value: object) -> float | None:
-    return None if value == "rest" else _share(value)
-
-
-def _rate(per: str, example: str) -> Callable[[object], float]:
-    def parse(text: str) -> float:
-        value = units.rate(text, per)
-        if value * units.DAY > _MOST_PER_DAY:
-            raise ValueError(f"{text!r} is more than {_MOST_PER_DAY:,}/{per}/day, which no scenario means")
-        return value
-
-    return _text(parse, example)
-
-
-_MOST_PER_DAY = 100_000
-Duration = Annotated[float, BeforeValidator(_text(units.duration, "10 min"))]
-Moment = Annotated[float, BeforeValidator(_text(units.moment, "day 3 12:00"))]
-Rate = Annotated[float, BeforeValidator(_rate("mailbox", "50/mailbox/day"))]
-OfficeRate = Annotated[float, BeforeValidator(_rate("office", "20/day"))]
-HopRate = Annotated[float, BeforeValidator(_rate("hop", "1/hop/week"))]
-Size = Annotated[float, BeforeValidator(_text(units.size, "4 kB"))]
-Share = Annotated[float, BeforeValidator(_share)]
-Rest = Annotated[float | None, BeforeValidator(_rest)]
-
-
-def _key(
-    default: Any,
-    meaning: str,
-    unit: str = "",
-    source: str = "a fact of the site",
-    tag: Tag = Tag.SITE,
-    low: object = None,
-    high: object = None,
-    **limits: Any,
-) -> Any:
-    extra: dict[str, Any] = {"unit": unit, "source": source, "tag": tag.value, "low": low, "high": high}
-    return Field(default=default, description=meaning, json_schema_extra=extra, validate_default=True, **limits)
-
-
-def _of_profile(meaning: str, unit: str = "", **limits: Any) -> Any:
-    return Field(default=None, description=meaning, json_schema_extra={"unit": unit, "source": "profile", "tag": "profile"}, **limits)
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Server(_Table):
@@ -278,6 +219,9 @@ class Filter(_Table):
     """What is done with spam before a reply is decided."""
 
     kind: Literal["none", "junk-first", "refuse-unresolvable"] = _key("none", "which filter", source="the question")
+    recipients: bool = _key(
+        True, "mail to a mailbox that does not exist here is refused at SMTP; false: it is taken, and reported to its sender later"
+    )
     hit: Share = _key(
         "90 %",
         "spam that it hits; with refuse-unresolvable, of the spam from such domains",
@@ -378,6 +322,7 @@ class Document(_Table):
     verdict: Verdict = Field(default_factory=Verdict)
     absence: list[Absence] = Field(default_factory=list)
     change: list[Change] = Field(default_factory=list)
+    cause: Causes = Field(default_factory=Causes)
 
 
 Spam.model_rebuild()

@@ -1,19 +1,20 @@
 """The clock and who acts when: hour after hour of arrivals, absences and changes in between, the transport advanced behind them.
 
 SimPy conducts. One process walks through the moments at which something may change (hours, edges of absences, changes); at each, all that
-came before it is delivered and played, and only then is the change made: what is seen at t is what happened before t. Nothing that the
-transport does comes back into the model before the next such moment.
+came before it is delivered and played, and only then is the change made: what is seen at t is what happened before t. Where something
+that the transport does may come back as mail (a report to an outside sender), no step is longer than the time this takes.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Iterable
-from typing import Final
+from dataclasses import replace
 
 import numpy as np
 import simpy
 
-from sim.mail import HERE, NULL_SENDER, Dsn, Kind, Truth, born
+from sim.mail import HERE, NULL_SENDER, OUTGOING, Answer, Code, Dsn, Kind, Outcome, Truth, born
 from sim.names import Names
 from sim.policy.autoreply import History
 from sim.record import SCHEMA, Record, RunInfo, Table
@@ -21,6 +22,7 @@ from sim.scenario import Scenario
 from sim.server import ledger
 from sim.server.inbound import InForce, deliver
 from sim.server.ledger import Batch, Born, Ledger
+from sim.server.outward import NOTICE, Outward
 from sim.server.transport import Message
 from sim.server.transport.processes import Transport
 from sim.units import Seconds
@@ -28,8 +30,6 @@ from sim.workload import Rows
 from sim.world import World
 
 __all__ = ["Host"]
-
-_REPLY: Final = 1000  # bytes of a reply or a notice; assumed to change nothing
 
 
 class Host:
@@ -51,8 +51,10 @@ class Host:
         self.rule, self.responder, self.history = scenario.filter(), scenario.responder(), History()
         boxes = scenario.document.office.mailboxes
         self.force = InForce(np.full(boxes, -1, dtype=np.int64), np.ones(boxes, dtype=np.bool_), scenario.audience(policy))
-        self.ledger = Ledger()
+        self.ledger, self.outward = Ledger(), Outward(scenario, world)
+        self.step = self.outward.lag if self.outward.strangers_send else math.inf  # nothing that is done matters sooner than this
         self.pending: list[Message] = []
+        self.held = 0  # mail that waits for the store when the run ends
 
     def run(self) -> Record:
         """Play it to the horizon."""
@@ -66,10 +68,11 @@ class Host:
         begin = 0.0
         for end, rows in self.workload:
             for moment in [*(edge for edge in edges if begin <= edge < end), end]:
-                if moment > self.env.now:
-                    yield self.env.timeout(moment - self.env.now)
-                    self._play(rows.take(slice(*np.searchsorted(rows.at, (begin, moment)))), moment)
-                    begin = moment
+                while begin < moment:
+                    until = min(moment, begin + self.step)
+                    yield self.env.timeout(until - begin)
+                    self._play(rows.take(slice(*np.searchsorted(rows.at, (begin, until)))), until)
+                    begin = until
                 self._change(moment)
 
     def _edges(self) -> list[Seconds]:
@@ -92,22 +95,8 @@ class Host:
 
     def _play(self, rows: Rows, until: Seconds) -> None:
         """Deliver the rows, then let the transport catch up."""
-        lag = self.scenario.document.world.reply_lag
-        outcome, answer, replies = deliver(rows, self.force, self.rule, self.responder, self.history, self.world.key, lag)
-        none = np.zeros(len(rows), dtype=np.int64)
-        self.ledger.batches.append(Batch(rows, outcome.astype(np.int64), answer.astype(np.int64), rows.at, none, none))
-        truth = dict(zip(rows.row.tolist(), rows.truth.tolist(), strict=True))
-        for reply in replies:
-            what = Truth(truth[reply.root])
-            self._send(
-                Born(reply.id, reply.caused_by, what, reply.sender, HERE, reply.recipient, reply.next_hop, _REPLY, reply.accepted_at)
-            )
-        for i in np.flatnonzero(rows.kind == Kind.OUTBOUND).tolist():
-            id = born(int(rows.row[i]), Kind.OUTBOUND)
-            message = Message(
-                id, int(rows.sender[i]), int(rows.recipient[i]), int(rows.recipient_domain[i]), int(rows.size[i]), float(rows.at[i])
-            )
-            self.pending.append(message)
+        if len(rows):
+            self._deliver(rows)
         self.pending.sort(key=lambda message: (message.accepted_at, message.id))
         now = [message for message in self.pending if message.accepted_at < until]
         self.pending = self.pending[len(now) :]
@@ -115,10 +104,49 @@ class Host:
         done = self.transport.advance(until)
         for m in done.settled:
             if m.dsn is Dsn.SENT:
-                self._notify(m, Kind.FAILURE, m.settled_at)
+                self._send(self.outward.notice(m, self.ledger.sent.get(m.id), Kind.FAILURE, m.settled_at))
         for at, m in done.delayed:
             if m.sender != NULL_SENDER:
-                self._notify(m, Kind.DELAY, at)
+                self._send(self.outward.notice(m, self.ledger.sent.get(m.id), Kind.DELAY, at))
+
+    def _deliver(self, rows: Rows) -> None:
+        """What arrives, and what follows from it at once."""
+        lag, key = self.scenario.document.world.reply_lag, self.world.key
+        reached = self.outward.reaching(rows)
+        seen = replace(rows, at=reached)
+        outcome, answer, replies = deliver(
+            seen, self.force, self.rule, self.responder, self.history, key, lag, self.scenario.document.filter.recipients
+        )
+        stuck = np.isinf(reached)
+        outcome[stuck], answer[stuck] = Outcome.QUEUED, Answer.NOT_ASKED
+        self.held += int(stuck.sum())
+        dsn = self.outward.duties(rows, outcome)
+        code = np.where(outcome == Outcome.BOUNCED, Code.NO_MAILBOX, Code.NONE).astype(np.int64)
+        settled = np.where(stuck, np.nan, reached)
+        self.ledger.batches.append(Batch(rows, outcome.astype(np.int64), answer.astype(np.int64), settled, code, dsn))
+        truth = dict(zip(rows.row.tolist(), rows.truth.tolist(), strict=True))
+        for reply in replies:
+            if math.isinf(reply.accepted_at):
+                continue
+            what = Truth(truth[reply.root])
+            self._send(
+                Born(reply.id, reply.caused_by, what, reply.sender, HERE, reply.recipient, reply.next_hop, NOTICE, reply.accepted_at)
+            )
+        absent = self.force.absence[np.maximum(rows.mailbox, 0)] >= 0
+        for message in (*self.outward.from_arrivals(seen, outcome, dsn, absent), *self.outward.late(rows, reached)):
+            self._send(message)
+        for i in np.flatnonzero(np.isin(rows.kind, OUTGOING)).tolist():
+            self._leave(rows, i)
+
+    def _leave(self, rows: Rows, i: int) -> None:
+        """Hand a row on its way out to the transport, in its time."""
+        kind = Kind(int(rows.kind[i]))
+        id, sender, recipient = born(int(rows.row[i]), kind), int(rows.sender[i]), int(rows.recipient[i])
+        hop, size, at = int(rows.recipient_domain[i]), int(rows.size[i]), float(rows.at[i])
+        if kind is not Kind.OUTBOUND:  # a message without a note is mail that our people write
+            truth = Truth(int(rows.truth[i]))
+            self.ledger.sent[id] = Born(id, -1, truth, sender, int(rows.sender_domain[i]), recipient, hop, size, at)
+        self.pending.append(Message(id, sender, recipient, hop, size, at))
 
     def _send(self, message: Born) -> None:
         """Hand a message to the transport in its time, or to a mailbox here at once."""
@@ -127,11 +155,6 @@ class Host:
             return
         self.ledger.sent[message.id] = message
         self.pending.append(Message(message.id, message.sender, message.recipient, message.next_hop, message.size, message.accepted_at))
-
-    def _notify(self, about: Message, kind: Kind, at: Seconds) -> None:
-        """Report a message to its sender. In a notice, n is the kind of the message that it reports, and that one's own n."""
-        id = born(about.id >> 20, kind, about.id & 0xFFFFF)
-        self._send(Born(id, about.id, Truth.INTERNAL, NULL_SENDER, HERE, about.sender, HERE, _REPLY, at))
 
     # What it leaves.
 
@@ -148,7 +171,7 @@ class Host:
             "simpy",
             _version(),
             scenario.sha256(),
-            transport.queued(),
+            transport.queued() + self.held,
             scenario.document.office.mailboxes,
             tuple(sorted({a.mailbox for a in scenario.absences})),
         )
@@ -164,7 +187,7 @@ class Host:
         return Record(tables, info, Names(scenario.document.office.domain, people, scenario.replay, scenario.replay_wanted))
 
     def _acts(self) -> Table:
-        """Absences and changes."""
+        """Absences, changes, causes."""
         rows: list[tuple[float, float, str, str]] = [
             (absence.since, absence.until, "absence", self.scenario.person(absence.mailbox)) for absence in self.scenario.absences
         ]
@@ -173,6 +196,9 @@ class Host:
                 rows.append((change.at, np.nan, f"replies {'on' if change.replies else 'off'}", self.scenario.person(change.mailbox)))
             elif change.policy and self.policy == self.scenario.policy:
                 rows.append((change.at, np.nan, f"policy {change.policy}", "server"))
+        for cause in self.scenario.causes:
+            who = cause.who if cause.who == "server" else self.scenario.person(self.scenario.mailbox(cause.who))
+            rows.append((cause.since, cause.until, f"cause {cause.name.replace('_', '-')}", who))
         rows.sort(key=lambda row: row[0])
         return {name: np.array([row[i] for row in rows], dtype=column.dtype) for i, (name, column) in enumerate(SCHEMA["acts"].items())}
 
