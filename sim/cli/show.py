@@ -125,8 +125,8 @@ def _resolved(found: Scenario) -> Iterator[str]:
         yield f"away: {found.person(absence.mailbox)}, {clock(absence.since)} to {clock(absence.until)}"
     for change in found.changes:
         who = found.person(change.mailbox) if change.mailbox >= 0 else "server"
-        deed = f"policy {change.policy}" if change.policy else "absence ends" if change.ends_absence else "replies "
-        f"{'on' if change.replies else 'off'}"
+        replies = f"replies {'on' if change.replies else 'off'}"
+        deed = f"policy {change.policy}" if change.policy else "absence ends" if change.ends_absence else replies
         yield f"change: {clock(change.at)}, {who}: {deed}"
     estimate = by_hand(found)
     if estimate is not None:

@@ -87,7 +87,7 @@ def _retry(scenario: Scenario, record: Record, hop: int, since: Seconds, at: Sec
         if ends[i] >= at:
             return "Active", "", TEXTS[last]
         last = Code(int(a["code"][i]))
-        failures = retry.next_failure(rules.params, failures, last in rules.glitch_on)
+        failures = retry.next_failure(rules.kind, rules.params, failures, last in rules.glitch_on)
         upcoming = float(ends[i]) + retry.wait(rules.kind, rules.params, 0.0, float(ends[i]), failures)
     return "Retry", str(time(upcoming)), TEXTS[last]
 

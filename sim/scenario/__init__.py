@@ -19,6 +19,7 @@ from sim.policy.admission import Filter, FilterKind
 from sim.policy.autoreply import POLICIES, Audience, Responder
 from sim.profiles import Profile, Setting, Tag
 from sim.scenario import causes, reader
+from sim.scenario.rules import queue_rules
 from sim.scenario.schema import Document
 from sim.units import DAY, HOUR, Seconds
 
@@ -98,6 +99,7 @@ class Scenario:
         value = getattr(getattr(self.document, table), name)
         if value is not None:
             return value
+        assert key in self.profile.settings, key
         checked = reader.check({"title": "-", "days": 1, table: {name: self.profile.settings[key].value}}, f"profile {self.profile.name}")
         return getattr(getattr(checked, table), name)
 
@@ -108,21 +110,7 @@ class Scenario:
 
     def queue_rules(self) -> retry.QueueRules:
         """What the transport needs to know of this server."""
-        waits = self.number("server.retry")
-        assert isinstance(waits, list)
-        return retry.QueueRules(
-            kind=retry.EXCHANGE,
-            params=(self._seconds("server.glitch_retries"), self._seconds("server.glitch_interval"), *map(float, waits)),
-            glitch_on=self.profile.glitch_on,
-            message_retry=self._seconds("server.message_retry"),
-            expiry=self._seconds("server.expiry"),
-            delay_notice=self._seconds("server.delay_notice"),
-            forget_after=self._seconds("server.forget_after"),
-            connections=int(self._seconds("server.connections")),
-            connections_per_hop=int(self._seconds("server.connections_per_hop")),
-            messages_per_connection=int(self._seconds("server.messages_per_connection")),
-            reports_failures=bool(self.number("server.reports_failures")),
-        )
+        return queue_rules(self.profile, self.number)
 
     def responder(self) -> Responder:
         """The autoresponder's switches."""
@@ -229,6 +217,8 @@ class Scenario:
             for part in key.split("."):
                 node = node.get(part) if isinstance(node, dict) else None
             setting = self.profile.settings.get(key)
+            if extra.get("tag") == "profile" and setting is None:
+                continue  # no setting of this server
             if key in self.origins:
                 origin = self.origins[key]
                 found.append(Input(key, node, extra["unit"], meaning, origin.source, origin.tag, origin.low, origin.high))
@@ -340,8 +330,15 @@ def _consistent(scenario: Scenario) -> None:
             raise wrong(f"absence[{n}].until", "is not after from")
     if document.days is None and not document.replay_required:
         raise wrong("days", "is missing: length of the run in days")
-    waits = scenario.queue_rules()
-    if min(waits.params[2:]) < 0.001:
+    for key, (_, info) in reader.fields().items():
+        if (info.json_schema_extra or {}).get("tag") == "profile" and key in scenario.origins and key not in scenario.profile.settings:
+            known = [name for name in scenario.profile.settings if name.startswith(key.partition(".")[0] + ".")]
+            raise wrong(key, f"is no setting of {scenario.profile.short}{nearest(key, known) or ': it has ' + ', '.join(known)}")
+    try:
+        rules = scenario.queue_rules()
+    except BadInput as error:
+        raise wrong(error.where, error.found) from None
+    if any(value < 0.001 for value in rules.params[2:]) and rules.kind == retry.INTERVALS:
         raise wrong("server.retry", "has a wait under 1 ms")
-    if waits.delay_notice >= waits.expiry and "server.expiry" not in scenario.origins:
+    if math.isfinite(rules.delay_notice) and rules.delay_notice >= rules.expiry and "server.expiry" not in scenario.origins:
         raise wrong("server.delay_notice", "is not below server.expiry")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -10,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from sim import units
 from sim.profiles import Tag
 
-__all__ = ["Duration", "HopRate", "Moment", "OfficeRate", "Rate", "Rest", "Share", "Size", "Table", "key", "of_profile"]
+__all__ = ["Duration", "HopRate", "Moment", "OfficeRate", "Patience", "Rate", "Rest", "Share", "Size", "Table", "key", "of_profile"]
 
 
 def _text(parse: Callable[[str], float], example: str) -> Callable[[object], float]:
@@ -20,6 +21,10 @@ def _text(parse: Callable[[str], float], example: str) -> Callable[[object], flo
         return parse(value)
 
     return read
+
+
+def _patience(text: str) -> float:
+    return math.inf if text in ("never", "none") else units.duration(text)
 
 
 def _share(value: object) -> float:
@@ -44,6 +49,7 @@ def _rate(per: str, example: str) -> Callable[[object], float]:
 
 _MOST_PER_DAY = 100_000
 Duration = Annotated[float, BeforeValidator(_text(units.duration, "10 min"))]
+Patience = Annotated[float, BeforeValidator(_text(_patience, "10 min"))]
 Moment = Annotated[float, BeforeValidator(_text(units.moment, "day 3 12:00"))]
 Rate = Annotated[float, BeforeValidator(_rate("mailbox", "50/mailbox/day"))]
 OfficeRate = Annotated[float, BeforeValidator(_rate("office", "20/day"))]

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from sim.profiles import Tag
 from sim.scenario.causes import Causes
-from sim.scenario.fields import Duration, HopRate, Moment, OfficeRate, Rate, Rest, Share, Size
+from sim.scenario.fields import Duration, HopRate, Moment, OfficeRate, Patience, Rate, Rest, Share, Size
 from sim.scenario.fields import Table as _Table
 from sim.scenario.fields import key as _key
 from sim.scenario.fields import of_profile as _of_profile
@@ -29,11 +29,24 @@ class Server(_Table):
     retry: list[Duration] | None = _of_profile(
         "waits after the 1st, 2nd, 3rd ... failed connection; the last one for ever", "s", min_length=1
     )
+    minimal_backoff: Duration | None = _of_profile("shortest wait of a deferred message", "s", gt=0)
+    maximal_backoff: Duration | None = _of_profile("longest wait of a deferred message", "s", gt=0)
+    queue_run: Duration | None = _of_profile("time between two scans of the deferred queue", "s", gt=0)
+    retry_rule: str | None = _of_profile("retry rule in Exim's notation, as in 'F,2h,15m; G,16h,1h,1.5; F,4d,6h'")
+    retry_skip: int | None = _of_profile("added to the root of a message's age before it is squared (qmail's chanskip)", ge=1, le=1000)
+    retry_unit: Duration | None = _of_profile("unit of the squares by which retries spread", "s", gt=0)
+    first_retry: Duration | None = _of_profile("first wait, doubled after each failure", "s", gt=0)
+    longest_retry: Patience | None = _of_profile("longest wait; or 'none'", "s", gt=0)
+    most_attempts: int | None = _of_profile("attempts after which a message is given up", ge=1)
+    resubmit_after: Patience | None = _of_profile("a queue in Retry for this long begins afresh; or 'never'", "s", gt=0)
+    suspend_for: Duration | None = _of_profile("mail to a dead next hop is deferred without an attempt for this long", "s", ge=0)
+    suspend_after: int | None = _of_profile("failed connections in a row that make a next hop dead", ge=1, le=1000)
+    nxdomain: Literal["permanent", "temporary"] | None = _of_profile("what a domain that does not exist is: an NDR at once, or Retry")
     glitch_retries: int | None = _of_profile("quick retries before that, where the server makes them", ge=0, le=15)
     glitch_interval: Duration | None = _of_profile("wait between quick retries", "s", gt=0)
     message_retry: Duration | None = _of_profile("wait of one message that was refused 4xx", "s", gt=0)
     expiry: Duration | None = _of_profile("lifetime of a message in the queue", "s", gt=0)
-    delay_notice: Duration | None = _of_profile("a message still queued after this is reported to its sender", "s", gt=0)
+    delay_notice: Patience | None = _of_profile("a message still queued after this is reported to its sender; or 'never'", "s", gt=0)
     forget_after: Duration | None = _of_profile("an empty queue forgets its stage after this", "s", gt=0)
     connections: int | None = _of_profile("outbound connections at most, all together", ge=1, le=100_000)
     connections_per_hop: int | None = _of_profile("outbound connections at most, to one next hop", ge=1, le=100_000)

@@ -105,8 +105,9 @@ class Host:
         for m in done.settled:
             if m.dsn is Dsn.SENT:
                 self._send(self.outward.notice(m, self.ledger.sent.get(m.id), Kind.FAILURE, m.settled_at))
+        told = self.scenario.profile.delays_autoreplies
         for at, m in done.delayed:
-            if m.sender != NULL_SENDER:
+            if m.sender != NULL_SENDER and (told or m.id & 15 != Kind.AUTOREPLY):
                 self._send(self.outward.notice(m, self.ledger.sent.get(m.id), Kind.DELAY, at))
 
     def _deliver(self, rows: Rows) -> None:

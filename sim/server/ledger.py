@@ -88,6 +88,7 @@ class Ledger:
                     "last_code",
                     "dsn",
                     "attempts",
+                    "suspended",
                     "wait_seconds",
                     "connection_seconds",
                 )
