@@ -39,7 +39,7 @@ def test_senders_of_a_batch_are_those_that_the_rule_gives_message_by_message(bat
     spam = Spam(new_domains=new_domains)
     die = np.random.default_rng(7).random((3000, 6))
     senders = Senders(spam)
-    found = [senders.of(part) for part in np.split(die, np.cumsum(batches)[:-1])]
+    found = [senders.of(part, np.full(len(part), -1)) for part in np.split(die, np.cumsum(batches)[:-1])]
     sender, domain = one_by_one(spam, die)
     assert np.concatenate([part[0] for part in found]).tolist() == sender
     assert np.concatenate([part[1] for part in found]).tolist() == domain
@@ -49,5 +49,5 @@ def test_a_message_repeats_an_earlier_one_of_the_same_batch_through_any_number_o
     # Dice that always repeat the message just before: a chain as long as the batch, back to the first message.
     n = 5000
     die = np.column_stack([np.full(n, 0.999999), 1.0 - 1.0 / (2.0 * np.maximum(1, np.arange(n)))])
-    sender, domain = Senders(Spam(providers="0 %")).of(die)  # type: ignore[arg-type]
+    sender, domain = Senders(Spam(providers="0 %")).of(die, np.full(n, -1))  # type: ignore[arg-type]
     assert set(sender.tolist()) == set(domain.tolist()) == {address(Place.STRANGE, 0)}
