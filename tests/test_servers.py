@@ -12,6 +12,7 @@ from sim.mail import Code, Outcome
 from sim.policy import retry
 from sim.policy.retry import Family
 from sim.profiles import PROFILES, Profile, Tag
+from sim.report.servers import server_list, server_page
 from sim.scenario import reader
 from sim.scenario.rules import queue_rules, retry_pieces
 from sim.server.transport import Message
@@ -230,3 +231,17 @@ def test_a_domain_that_does_not_exist_bounces_at_once_or_retries_as_the_server_s
 
 def test_each_family_is_run_by_some_server():
     assert {profile.family for profile in PROFILES.values()} == set(Family)
+
+
+def test_a_server_s_page_shows_its_schedule_as_a_time_line_and_where_each_policy_is_set():
+    page = "\n".join(server_page(profiles.find("exchange-2016")))
+    assert "tried at 0, 1, 2, 3, 4, 9, 14, 19, 24, 29, 34, 44, 54, 64 ... 2874 min: 295 attempts" in page
+    for policy in profiles.find("exchange-2016").policies:
+        assert policy in page
+    assert "its retry intervals" in "\n".join(server_page(profiles.find("exchange-online")))
+
+
+@pytest.mark.parametrize("name", [*PROFILES, *profiles.ALIASES])
+def test_every_server_has_a_page_and_a_line_in_the_list(name):
+    assert any(line.startswith(profiles.find(name).name) for line in server_list())
+    assert profiles.find(name).title in next(server_page(profiles.find(name)))

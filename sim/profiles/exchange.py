@@ -58,6 +58,15 @@ _SETTINGS: Final = {
     "server.dns_timeout": Setting("15 s", "assumed: the operating system's resolver", Tag.ASSUMED, "5 s", "60 s"),
     "server.reports_failures": Setting(True, "FACTS 2.2, S60: DeliveryReportEnabled and NDREnabled are on"),
 }
+_UNABLE: Final = '451 4.4.0 Primary target IP address responded with: "421 4.2.1 Unable to connect."'
+_TEXTS: Final = {  # FACTS 3.1, S77, S82-S87, S91
+    Code.NXDOMAIN: "451 4.4.0 DNS query failed. The error was: SMTPSEND.DNS.NonExistentDomain; nonexistent domain",
+    Code.DNS_TIMEOUT: "451 4.4.0 DNS query failed. The error was: ErrorTimeout",
+    Code.SERVFAIL: "451 4.4.0 DNS query failed. The error was: ServerFailure",
+    Code.REFUSED: _UNABLE,
+    Code.TIMEOUT: _UNABLE,
+    Code.EXPIRED: "550 4.4.7 QUEUE.Expired; message expired",
+}
 _REMOTE_DOMAIN: Final = "Set-RemoteDomain"
 _POLICIES: Final = {
     "off": Switch(
@@ -115,6 +124,8 @@ EXCHANGE_2007: Final = Profile(
     filters=_FILTERS,
     schedule=_INTERVALS,
     glitch_on=_ANY_FAILURE,
+    queue_tool="Get-Queue",
+    texts=_TEXTS,
     default_policy="external",
     undocumented=("what a domain that does not exist leads to: sources disagree", "what it does with a null MX"),
 )
@@ -127,6 +138,8 @@ EXCHANGE_2016: Final = Profile(
     filters=_FILTERS,
     schedule=_INTERVALS,
     glitch_on=_ANY_FAILURE,
+    queue_tool="Get-Queue",
+    texts=_TEXTS,
     default_policy="external",
     undocumented=EXCHANGE_2007.undocumented,
 )
@@ -144,6 +157,8 @@ EXCHANGE_EDGE: Final = Profile(
     filters=_FILTERS,
     schedule=_INTERVALS,
     glitch_on=_ANY_FAILURE,
+    queue_tool="Get-Queue",
+    texts=_TEXTS,
     default_policy="external",
     undocumented=EXCHANGE_2007.undocumented,
 )
@@ -170,6 +185,8 @@ EXCHANGE_ONLINE: Final = Profile(
     filters=_FILTERS | {"junk-first": "Exchange Online Protection; a message sent to Junk gets no reply (FACTS 2.2, S55)"},
     schedule=_INTERVALS,
     glitch_on=frozenset(),
+    queue_tool="Get-Queue",
+    texts=_TEXTS,
     default_policy="external",
     undocumented=("its retry intervals", "its limits of connections", "that a tenant can see its own outbound queues: it cannot"),
 )
@@ -201,6 +218,7 @@ IIS_SMTP: Final = Profile(
     filters=_FILTERS | {"junk-first": "this server did not have it: a filter on the mail server behind it"},
     schedule=_INTERVALS,
     glitch_on=frozenset({Code.BUSY}),
+    queue_tool="Queue Viewer",
     default_policy="internal-only",
     undocumented=("its expiration time-out", "whether it makes glitch retries"),
 )

@@ -96,6 +96,7 @@ EXCHANGE_2003: Final = Profile(
     },
     schedule=Schedule(INTERVALS, ("server.glitch_retries", "server.glitch_interval", "server.retry")),
     glitch_on=frozenset({Code.BUSY}),
+    queue_tool="Queue Viewer",
     default_policy="internal-only",
     undocumented=(
         "the return path of its out-of-office replies",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
-from sim.mail import Code
+from sim.mail import TEXTS, Code
 from sim.policy.retry import Expiry, Family
 
 __all__ = ["Profile", "Schedule", "Setting", "Switch", "Tag"]
@@ -66,6 +66,12 @@ class Profile:
     family: Family = Family.QUEUE
     expires: Expiry = Expiry.TIMER
     glitch_on: frozenset[Code] = frozenset()
+    queue_tool: str = "qshape"  # what shows its queues: Queue Viewer, Get-Queue or qshape (FACTS 4)
+    texts: Mapping[Code, str] = field(default_factory=dict)  # its words for what the outside answers, where they differ from `mail.TEXTS`
     delays_autoreplies: bool = True  # is the sender of an automatic reply told of its delay
     approximated: str = ""  # where its true rule is neither family's: what it runs on, and what differs
     undocumented: tuple[str, ...] = ()
+
+    def text(self, code: Code) -> str:
+        """What this server says when the outside has answered so."""
+        return self.texts.get(code, TEXTS[code])

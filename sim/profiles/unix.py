@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from sim.mail import Code
 from sim.policy.retry import CLAMPED_AGE, DOUBLING, EACH_RUN, PIECES, SQUARES, SQUARES_OF_AGE, Expiry, Family
 from sim.profiles.parts import Profile, Schedule, Setting, Switch, Tag
 
@@ -49,6 +50,15 @@ _FILTERS: Final = {
     "none": "nothing",
     "junk-first": "a content filter whose verdict Sieve tests before vacation",
     "refuse-unresolvable": "this server can do it",
+}
+_NO_HOST: Final = "Host or domain name not found. Name service error: Host not found"
+_TEXTS: Final = {  # in Postfix's words (FACTS 3.1, S41)
+    Code.NXDOMAIN: f"5.4.4 {_NO_HOST}",
+    Code.DNS_TIMEOUT: f"4.4.3 {_NO_HOST}, try again",
+    Code.SERVFAIL: f"4.4.3 {_NO_HOST}, try again",
+    Code.REFUSED: "4.4.1 connect to host: Connection refused",
+    Code.TIMEOUT: "4.4.1 connect to host: Connection timed out",
+    Code.EXPIRED: "status=expired, returned to sender",
 }
 
 
@@ -104,6 +114,7 @@ POSTFIX: Final = Profile(
     filters=_FILTERS | {"refuse-unresolvable": "smtpd_sender_restrictions = reject_unknown_sender_domain"},
     schedule=Schedule(CLAMPED_AGE, ("server.minimal_backoff", "server.maximal_backoff", "server.queue_run")),
     default_policy="external",
+    texts=_TEXTS,
     family=Family.MESSAGE,
     expires=Expiry.AT_FAILED_ATTEMPT,
 )
@@ -128,6 +139,7 @@ SENDMAIL: Final = Profile(
     filters=_FILTERS | {"refuse-unresolvable": "the check of the sender's domain in check_mail"},
     schedule=Schedule(EACH_RUN, ("server.queue_run",)),
     default_policy="external",
+    texts=_TEXTS,
     family=Family.MESSAGE,
     expires=Expiry.AT_FAILED_ATTEMPT,
 )
@@ -172,6 +184,7 @@ EXIM: Final = Profile(
     filters=_FILTERS | {"refuse-unresolvable": "acl_check_mail: verify = sender"},
     schedule=Schedule(PIECES, ("server.retry_rule",)),
     default_policy="external",
+    texts=_TEXTS,
     expires=Expiry.AT_FAILED_ATTEMPT,
     delays_autoreplies=False,
     approximated=(
@@ -200,6 +213,7 @@ QMAIL: Final = Profile(
     filters=_FILTERS | {"refuse-unresolvable": "this server did not have it: a patch, or a gateway in front of it"},
     schedule=Schedule(SQUARES_OF_AGE, ("server.retry_skip",)),
     default_policy="external",
+    texts=_TEXTS,
     family=Family.MESSAGE,
     expires=Expiry.AT_FAILED_ATTEMPT,
     approximated="qmail-tcpto counts time-outs of an IP address at least 2 min apart; here any two failures in a row of the domain count.",
@@ -225,6 +239,7 @@ OPENSMTPD: Final = Profile(
     filters=_FILTERS,
     schedule=Schedule(SQUARES, ("server.retry_unit",)),
     default_policy="external",
+    texts=_TEXTS,
     family=Family.MESSAGE,
 )
 KUMOMTA: Final = Profile(
@@ -249,6 +264,7 @@ KUMOMTA: Final = Profile(
     filters=_FILTERS,
     schedule=Schedule(DOUBLING, ("server.first_retry", "server.longest_retry")),
     default_policy="external",
+    texts=_TEXTS,
     family=Family.MESSAGE,
     expires=Expiry.WHEN_THE_NEXT_IS_LATE,
 )
@@ -273,6 +289,7 @@ MOX: Final = Profile(
     filters=_FILTERS,
     schedule=Schedule(DOUBLING, ("server.first_retry", "server.longest_retry")),
     default_policy="external",
+    texts=_TEXTS,
     family=Family.MESSAGE,
     expires=Expiry.WHEN_THE_NEXT_IS_LATE,
 )

@@ -232,14 +232,23 @@ class Scenario:
         return found
 
     def assumed(self) -> list[Input]:
-        """The assumed inputs that have a band and can change a run: a filter that is off, or the verdict's own rule, cannot."""
+        """The assumed inputs that have a band and can change a run: a filter that is off, campaigns that do not
+        come, or the verdict's own rule, cannot."""
         off = self.document.filter.kind == "none"
+        idle = tuple(
+            prefix
+            for prefix, used in (
+                ("spam.campaigns.", self.document.spam.arrivals == "campaigns"),
+                ("spam.harvest_length", self.document.spam.harvests > 0.0),
+            )
+            if not used
+        )
         return [
             item
             for item in self.inputs()
             if item.tag is Tag.ASSUMED
             and item.low is not None
-            and not item.key.startswith("verdict.")
+            and not item.key.startswith(("verdict.", *idle))
             and not (off and (item.key.startswith("filter.") or item.key == "replies.ignore_junk"))
         ]
 

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from sim.profiles import Tag
 from sim.scenario.causes import Causes
-from sim.scenario.fields import Duration, HopRate, Moment, OfficeRate, Patience, Rate, Rest, Share, Size
+from sim.scenario.fields import Duration, HopRate, Moment, OfficeRate, Patience, Rate, Rest, Share, Size, Week
 from sim.scenario.fields import Table as _Table
 from sim.scenario.fields import key as _key
 from sim.scenario.fields import of_profile as _of_profile
@@ -97,6 +97,10 @@ class Wanted(_Table):
     newcomers: Share = _key("4 %", "share of wanted mail from people who write for the first time", "share")
     flagged: Share = _key("72 %", "list mail that says Precedence: bulk", "share", "FACTS 9: HAM", Tag.MEASURED)
     list_headers: Share = _key("70 %", "list mail with a List-* header", "share", "FACTS 9: HAM", Tag.MEASURED)
+    profile: Week = _key(
+        "office",
+        "when people write: 'office' = by office.opens, closes and outside_hours; 'flat'; or weights of 24 or 168 hours from Monday 00:00",
+    )
     typos: Share = _key("1 %", "outgoing mail to a mailbox that does not exist", "share")
     median_size: Size = _key("3.7 kB", "median size", "bytes", "FACTS 9: HAM, lognormal, ln 8.207", Tag.MEASURED)
     size_sigma: float = _key(0.813, "sigma of ln(bytes)", "", "FACTS 9: HAM", Tag.MEASURED, gt=0, le=5)
@@ -108,6 +112,18 @@ class Spam(_Table):
     rate: Rate = _key("4/mailbox/day", "spam that reaches each mailbox, after whatever filter there is", "1/s")
     mailboxes: dict[str, Rate] = _key({}, "other rates, by person", "1/s")
     unknown_recipients: OfficeRate = _key("40/day", "spam to mailboxes that do not exist here, refused at SMTP", "1/s")
+    profile: Week = _key(
+        "flat",
+        "when spam comes: 'flat', 'measured' (days of the week, FACTS 9: SA), 'office', or weights of 24 or 168 hours from Monday 00:00",
+    )
+    arrivals: Literal["steady", "campaigns"] = _key(
+        "steady", "one by one at a steady rate, or in campaigns that hit many mailboxes", source="the question"
+    )
+    harvests: OfficeRate = _key(
+        "0/day", "directory harvests: bursts of mail to guessed names; an average company met 150/day (FACTS 6.4)", "1/s"
+    )
+    harvest_size: int = _key(250, "guessed names in a harvest", "", "FACTS 6.4: Postini, January 2005", Tag.DOCUMENTED, ge=1, le=100_000)
+    harvest_length: Duration = _key("10 min", "a harvest takes", "s", "assumed; no source", Tag.ASSUMED, "1 min", "2 h", gt=0)
     new_domains: Share = _key(
         "57 %",
         "sender domains that the first 100 messages bring, large providers left out",
@@ -176,6 +192,7 @@ class Spam(_Table):
     median_size: Size = _key("4.4 kB", "median size", "bytes", "FACTS 9: SA, lognormal, ln 8.398", Tag.MEASURED)
     size_sigma: float = _key(0.77, "sigma of ln(bytes)", "", "FACTS 9: SA", Tag.MEASURED, gt=0, le=5)
     addresses: SpamAddresses = Field(default_factory=lambda: SpamAddresses())
+    campaigns: SpamCampaigns = Field(default_factory=lambda: SpamCampaigns())
 
     @model_validator(mode="after")
     def _adds_up(self) -> Spam:
@@ -185,6 +202,71 @@ class Spam(_Table):
         if self.new_domains + self.providers > 1.0 + 1e-9:
             raise ValueError(
                 f"new_domains and providers add up to {self.new_domains + self.providers:.4g} of the messages, more than 100 %"
+            )
+        return self
+
+
+class SpamCampaigns(_Table):
+    """How spam comes in campaigns, where `arrivals = "campaigns"`. A campaign mails each mailbox at most once."""
+
+    share: Share = _key(
+        "73 %",
+        "spam that comes in campaigns; the rest comes one by one",
+        "share",
+        "FACTS 9: PX, 1 - connections of the median hour (20.5) / of the mean hour (74.7)",
+        Tag.MEASURED,
+    )
+    smallest: Share = _key(
+        "1 %",
+        "share of the mailboxes that the smallest campaign reaches; sizes between the two are as frequent as 1/size",
+        "share",
+        "assumed; Zipf-like (FACTS 6.4: S158)",
+        Tag.ASSUMED,
+        "0.1 %",
+        "10 %",
+        gt=0,
+    )
+    largest: Share = _key(
+        "100 %",
+        "share of the mailboxes that the largest campaign reaches",
+        "share",
+        "assumed: the Fano factors of FACTS 9: PX come out at 1,500 mailboxes",
+        Tag.ASSUMED,
+        "10 %",
+        "100 %",
+        gt=0,
+    )
+    length: Duration = _key(
+        "105 min", "median time that a campaign takes", "s", "fitted to the Fano factors of FACTS 9: PX", Tag.MEASURED, gt=0
+    )
+    length_sigma: float = _key(2.06, "sigma of ln(time)", "", "fitted to the Fano factors of FACTS 9: PX", Tag.MEASURED, gt=0, le=5)
+    longest: Duration = _key(
+        "12 h", "no campaign takes longer", "s", "assumed: the fit is no worse from 4 h to 24 h", Tag.ASSUMED, "4 h", "24 h", gt=0
+    )
+    day_variation: float = _key(
+        0.42,
+        "spread of the rate from day to day, as a share of its mean",
+        "",
+        "fitted to one mailbox's daily Fano factor, FACTS 9: SA",
+        Tag.MEASURED,
+        ge=0,
+        le=3,
+    )
+    own_senders: Share = _key(
+        "50 %",
+        "a message of a campaign that repeats a sender's domain takes it from the same campaign, in this share",
+        "share",
+        "assumed; no source",
+        Tag.ASSUMED,
+        "0 %",
+        "100 %",
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> SpamCampaigns:
+        if self.smallest > self.largest:
+            raise ValueError(
+                f"the smallest campaign reaches {self.smallest * 100:.4g} %, more than the largest, {self.largest * 100:.4g} %"
             )
         return self
 
