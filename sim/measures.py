@@ -15,47 +15,16 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from sim.mail import HERE, Answer, Ints, Kind, Outcome, Truth, word
+from sim import detection
+from sim.counts import Steps
+from sim.mail import HERE, Answer, Kind, Outcome, Truth, word
 from sim.policy.autoreply import POLICIES
 from sim.record import Record
-from sim.units import HOUR, Floats, Seconds
+from sim.units import DAY, HOUR, Floats, Seconds
 
 __all__ = ["MEASURES", "Measure", "Steps", "Summary", "Values", "View", "measure", "moments", "summarise"]
 
 Bools = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class Steps:
-    """A count over time: `level[i]` holds from `at[i]` to `at[i + 1]`; before `at[0]` it is 0."""
-
-    at: Floats
-    level: Ints
-
-    @classmethod
-    def of(cls, starts: Floats, ends: Floats) -> Steps:
-        """How many of the intervals [start, end) hold; an end of NaN never comes."""
-        ends = ends[~np.isnan(ends)]
-        times = np.unique(np.concatenate([starts, ends]))
-        level = np.searchsorted(np.sort(starts), times, side="right") - np.searchsorted(np.sort(ends), times, side="right")
-        return cls(times, level.astype(np.int64))
-
-    def before(self, times: Floats) -> Floats:
-        """The count just before each time."""
-        return np.concatenate([[0], self.level])[np.searchsorted(self.at, times, side="left")].astype(np.float64)
-
-    def peak(self) -> float:
-        """The highest count."""
-        return float(self.level.max(initial=0))
-
-    def mean(self, horizon: Seconds) -> float:
-        """Mean over [0, horizon)."""
-        return float((self.level * np.diff(np.append(np.minimum(self.at, horizon), horizon))).sum()) / horizon
-
-    def first_above(self, limit: float) -> float:
-        """When the count first exceeds a limit; NaN if never."""
-        above = np.flatnonzero(self.level > limit)
-        return float(self.at[above[0]]) if len(above) else float("nan")
 
 
 class View:
@@ -120,6 +89,28 @@ class View:
         return Steps.of(self.queues["since"], self.queues["until"])
 
     @cached_property
+    def alarms(self) -> dict[str, detection.Alarm]:
+        """What each alarm rule shows."""
+        return {name: detection.alarm(self.record, name) for name in detection.RULES}
+
+    @cached_property
+    def compromises(self) -> list[tuple[Seconds, Seconds]]:
+        """Spans in which somebody misuses the server."""
+        return detection.compromises(self.record)
+
+    def compromise_noticed(self, rule: str) -> float:
+        """From the beginning of a compromise until the rule's alarm goes off anew; the rest of the run where it never does."""
+        if not self.compromises:
+            return float("nan")
+        begins = min(self.compromises)[0]
+        noticed = self.alarms[rule].after(begins)
+        return (self.run.horizon if np.isnan(noticed) else noticed) - begins
+
+    def compromise_missed(self, rule: str) -> float:
+        """1 where the alarm does not go off anew after a compromise has begun, else 0; NaN where there is none."""
+        return float(np.isnan(self.alarms[rule].after(min(self.compromises)[0]))) if self.compromises else float("nan")
+
+    @cached_property
     def hung(self) -> Steps:
         """Autoreplies that have been deferred and still wait."""
         m, which = self.messages, self.autoreplies & ~np.isnan(self.messages["deferred_at"])
@@ -167,6 +158,28 @@ class Measure:
     meaning: str
     of: Callable[[View], float]
     decimals: int = 1
+
+
+def _alarms(name: str, rule: detection.Rule) -> dict[str, Measure]:
+    """Four measures of an alarm rule."""
+    return {
+        f"alarm_after_{name}": Measure("h", f"until an alarm first goes off: {rule.meaning}", lambda v: v.alarms[name].first() / HOUR),
+        f"false_alarm_days_{name}": Measure(
+            "d", f"days with an alarm and no compromise: {rule.meaning}", lambda v: v.alarms[name].days(v.compromises)
+        ),
+        f"compromise_noticed_{name}": Measure(
+            "d",
+            f"from the beginning of a compromise until an alarm goes off anew, the rest of the run if never: {rule.meaning}",
+            lambda v: v.compromise_noticed(name) / DAY,
+            2,
+        ),
+        f"compromise_missed_{name}": Measure(
+            "runs",
+            f"share of runs in which no alarm goes off anew after a compromise begins: {rule.meaning}",
+            lambda v: v.compromise_missed(name),
+            2,
+        ),
+    }
 
 
 _STRANGERS: Final = (Truth.FORGED_REAL, Truth.SPAMMER, Truth.TRAP)
@@ -217,6 +230,7 @@ MEASURES: Final[Mapping[str, Measure]] = {
         ),
         1,
     ),
+    **{name: entry for rule, what in detection.RULES.items() for name, entry in _alarms(rule, what).items()},
     "drained_after": Measure("h", "from the switch-off until the last hung autoreply leaves", lambda v: v.drained_after() / HOUR, 1),
 }
 

@@ -14,6 +14,9 @@ from sim.units import HOUR, clock
 __all__ = ["arguments", "how_to_measure"]
 
 
+_LATE = 0.25  # days by which a compromise must be noticed later to count as hidden
+
+
 def arguments(comparison: Comparison) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     """Arguments that hold, that do not, and that are not modelled."""
     scenario, wide = comparison.scenario, comparison.policies[comparison.widest]
@@ -44,7 +47,8 @@ def arguments(comparison: Comparison) -> tuple[tuple[str, ...], tuple[str, ...],
                 f"{clock(wide.alert_at)}, "
                 f"at the peak {number(m['queues_in_retry_peak'], 'queues_in_retry_peak')} queues stand in Retry, and the "
                 "published rules, which ask "
-                "whether postmaster is the sender, would call it a relay. A queue view by sender, or one alert per sender, costs less."
+                f"whether postmaster is the sender, would call it {_verdict_of_rule_a(comparison)}. A queue view by sender, or one alert "
+                "per sender, costs less."
             )
         else:
             fails.append(f"the look of the queues (never more than {limit} in Retry in most runs)")
@@ -67,12 +71,42 @@ def arguments(comparison: Comparison) -> tuple[tuple[str, ...], tuple[str, ...],
     attempts = m["attempts_on_undelivered_autoreplies"].mean
     fails.append(f"queue length, load, DNS load (about {attempts / hours:,.0f} attempts an hour: harmless)")
     fails.append("'our responder follows the RFC' (header rules leave most spam answered)")
+    hidden = _compromise(comparison, holds, fails)
     missing = (
         f"listing of the server (autoreplies that arrive at spamtraps: {number(m['trap_hits'], 'trap_hits')}; the trap share is assumed)",
         "mail loops",
-        "a real compromise that hides in the noise",
+        *hidden,
     )
     return tuple(holds), tuple(fails), missing
+
+
+def _verdict_of_rule_a(comparison: Comparison) -> str:
+    """What rule A says of queues of autoreplies: it takes the null sender for postmaster (`forensics.rule_a`)."""
+    return "a relay" if comparison.scenario.responder().user_return_path else "a reverse NDR attack"
+
+
+def _compromise(comparison: Comparison, holds: list[str], fails: list[str]) -> tuple[str, ...]:
+    """Does a real compromise hide in the noise? Where the scenario has one, with and without replies; else what is not modelled."""
+    scenario, wide = comparison.scenario, comparison.policies[comparison.widest]
+    days = number(wide.measures["false_alarm_days_queues"], "false_alarm_days_queues")
+    found = [cause.name.replace("_", " ") for cause in scenario.causes if cause.name in ("infected_pc", "stolen_account", "open_relay")]
+    quiet = next((p for name in ("off", "internal-only") if (p := comparison.policies.get(name)) is not None and p.available), None)
+    if not found or quiet is None or comparison.widest != "external":
+        how = "--set cause.infected_pc.from='day 4'"
+        return (f"a real compromise that hides in the noise (queues raise a false alarm on {days} days; switch one on with {how})",)
+    with_replies, without = (o.measures["compromise_noticed_queues"] for o in (wide, quiet))
+    missed = wide.measures["compromise_missed_queues"].mean * 100
+    text = (
+        f"with replies to everyone an alert on queues tells of the {found[0]} after "
+        f"{number(with_replies, 'compromise_noticed_queues')} days "
+        f"(in {missed:.0f} % of runs it says nothing new to the end of the run), without replies after "
+        f"{number(without, 'compromise_noticed_queues')} days; it is a false alarm on {days} days"
+    )
+    if with_replies.mean - without.mean > _LATE:
+        holds.append(f"A real compromise hides in the noise: {text}. Only if somebody watches queues; an alert per sender is not fooled.")
+    else:
+        fails.append(f"a real compromise that hides in the noise ({text})")
+    return ()
 
 
 _MEASURE = {

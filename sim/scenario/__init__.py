@@ -195,6 +195,12 @@ class Scenario:
         ]
         return tuple(sorted(listed, key=lambda c: c.at))
 
+    def alarms(self) -> dict[str, float]:
+        """The limits of the alarm rules by name, and how often a monitor looks."""
+        rules = self.document.detection
+        names = ("poll", "pending", "oldest", "autoreplies", "messages")
+        return {"queues": float(self.document.verdict.alert_queues)} | {name: float(getattr(rules, name)) for name in names}
+
     @property
     def causes(self) -> tuple[causes.Cause, ...]:
         """The rival causes that are switched on."""

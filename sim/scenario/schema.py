@@ -18,7 +18,7 @@ from sim.scenario.fields import Table as _Table
 from sim.scenario.fields import key as _key
 from sim.scenario.fields import of_profile as _of_profile
 
-__all__ = ["Absence", "Change", "Document", "Filter", "Office", "Replies", "Server", "Spam", "Verdict", "Wanted", "World"]
+__all__ = ["Absence", "Change", "Detection", "Document", "Filter", "Office", "Replies", "Server", "Spam", "Verdict", "Wanted", "World"]
 
 
 class Server(_Table):
@@ -400,6 +400,36 @@ class Verdict(_Table):
     )
 
 
+class Detection(_Table):
+    """When a monitor would raise an alarm; none of these changes a run. The limit on queues in Retry is verdict.alert_queues."""
+
+    poll: Duration = _key("5 min", "time between two looks", "s", "assumed", Tag.ASSUMED, "1 min", "60 min", ge=1)
+    pending: int = _key(
+        20,
+        "an alarm at more than this many messages pending outbound",
+        "messages",
+        "assumed; the threshold of SBS 2003's alert was not found (FACTS 0)",
+        Tag.ASSUMED,
+        5,
+        100,
+        ge=0,
+    )
+    oldest: Duration = _key("4 h", "an alarm at an outbound message older than this", "s", "assumed", Tag.ASSUMED, "1 h", "24 h")
+    autoreplies: int = _key(
+        5, "an alarm at more than this many autoreplies by one sender within an hour", "messages", "assumed", Tag.ASSUMED, 2, 30, ge=0
+    )
+    messages: int = _key(
+        30,
+        "an alarm at more than this many outbound messages by one sender within an hour",
+        "messages",
+        "assumed",
+        Tag.ASSUMED,
+        10,
+        200,
+        ge=0,
+    )
+
+
 class Document(_Table):
     """A scenario file."""
 
@@ -415,6 +445,7 @@ class Document(_Table):
     filter: Filter = Field(default_factory=Filter)
     world: World = Field(default_factory=World)
     verdict: Verdict = Field(default_factory=Verdict)
+    detection: Detection = Field(default_factory=Detection)
     absence: list[Absence] = Field(default_factory=list)
     change: list[Change] = Field(default_factory=list)
     cause: Causes = Field(default_factory=Causes)

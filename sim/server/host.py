@@ -175,6 +175,7 @@ class Host:
             transport.queued() + self.held,
             scenario.document.office.mailboxes,
             tuple(sorted({a.mailbox for a in scenario.absences})),
+            scenario.alarms(),
         )
         messages, attempts = self.ledger.messages(transport.messages), ledger.attempts(transport.attempts)
         tables = {
