@@ -149,6 +149,7 @@ class Code(IntEnum):
     FULL = 9
     NO_MAILBOX = 10
     EXPIRED = 11  # our own verdict: too long in the queue
+    LISTED = 12  # refused since a block list has this server
 
 
 class Place(IntEnum):
@@ -177,10 +178,11 @@ TEXTS: Final = {
     Code.FULL: "452 4.2.2 mailbox full",
     Code.NO_MAILBOX: "550 5.1.1 user unknown",
     Code.EXPIRED: "4.4.7 message expired",
+    Code.LISTED: "550 5.7.1 refused: the sending server is on a block list",
 }
 # The whole queue fails, not the one message.
 CONNECTION_FAILURES: Final = frozenset({Code.DNS_TIMEOUT, Code.SERVFAIL, Code.REFUSED, Code.TIMEOUT, Code.BUSY})
-PERMANENT: Final = frozenset({Code.NXDOMAIN, Code.NO_MAILBOX})
+PERMANENT: Final = frozenset({Code.NXDOMAIN, Code.NO_MAILBOX, Code.LISTED})
 
 
 def address(where: Place, number: int) -> int:

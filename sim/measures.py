@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from sim import detection
 from sim.counts import Steps
-from sim.mail import HERE, Answer, Kind, Outcome, Truth, word
+from sim.mail import HERE, Answer, Code, Kind, Outcome, Truth, word
 from sim.policy.autoreply import POLICIES
 from sim.record import Record
 from sim.units import DAY, HOUR, Floats, Seconds
@@ -92,6 +92,24 @@ class View:
     def alarms(self) -> dict[str, detection.Alarm]:
         """What each alarm rule shows."""
         return {name: detection.alarm(self.record, name) for name in detection.RULES}
+
+    @cached_property
+    def automatic(self) -> Bools:
+        """Replies, notices and receipts to the outside: what no person wrote."""
+        found: Bools = np.isin(self.messages["kind"], _AUTOMATIC) & (self.messages["next_hop"] != HERE)
+        return found
+
+    def automatic_to(self, truth: Truth, kinds: tuple[Kind, ...], arrived: bool = True) -> float:
+        """How many of them went, or arrived, at addresses of a kind."""
+        m = self.messages
+        which = self.automatic & (m["truth"] == truth) & np.isin(m["kind"], kinds)
+        return float((which & (m["outcome"] == Outcome.DELIVERED)).sum() if arrived else which.sum())
+
+    def listed(self) -> Steps:
+        """On how many block lists the server stands."""
+        acts = self.record.columns("acts")
+        on = np.array([what.startswith("listed by ") for what in acts["what"].tolist()], dtype=np.bool_)
+        return Steps.of(acts["at"][on], acts["until"][on])
 
     @cached_property
     def compromises(self) -> list[tuple[Seconds, Seconds]]:
@@ -182,6 +200,8 @@ def _alarms(name: str, rule: detection.Rule) -> dict[str, Measure]:
     }
 
 
+_AUTOMATIC: Final = (Kind.AUTOREPLY, Kind.FAILURE, Kind.DELAY, Kind.RECEIPT)
+_NOTICES: Final = (Kind.FAILURE, Kind.DELAY, Kind.RECEIPT)
 _STRANGERS: Final = (Truth.FORGED_REAL, Truth.SPAMMER, Truth.TRAP)
 MEASURES: Final[Mapping[str, Measure]] = {
     "wanted_told": Measure("people", "wanted people outside who got an autoreply", lambda v: v.people((Truth.WANTED,)), 1),
@@ -198,6 +218,46 @@ MEASURES: Final[Mapping[str, Measure]] = {
         "messages",
         "autoreplies that arrived at innocent people whose address was forged",
         lambda v: float((v.told & (v.messages["truth"] == Truth.FORGED_REAL)).sum()),
+    ),
+    "backscatter_notices": Measure(
+        "messages",
+        "failure and delay notices and receipts that arrived at innocent people whose address was forged",
+        lambda v: v.automatic_to(Truth.FORGED_REAL, _NOTICES),
+    ),
+    "backscatter_spammers": Measure(
+        "messages", "replies, notices and receipts that arrived at spammers", lambda v: v.automatic_to(Truth.SPAMMER, _AUTOMATIC)
+    ),
+    "backscatter_traps": Measure(
+        "messages", "replies, notices and receipts that arrived at spamtraps", lambda v: v.automatic_to(Truth.TRAP, _AUTOMATIC)
+    ),
+    "backscatter_nobody": Measure(
+        "messages",
+        "replies, notices and receipts to addresses that nobody has: they bounce or hang",
+        lambda v: v.automatic_to(Truth.FORGED_DEAD, _AUTOMATIC, arrived=False),
+    ),
+    "spam_relayed": Measure(
+        "messages",
+        "spam from an infected PC, a stolen account or an open relay that arrived",
+        lambda v: float(((v.messages["kind"] == Kind.RELAY) & (v.messages["outcome"] == Outcome.DELIVERED)).sum()),
+    ),
+    "trap_hits_all": Measure(
+        "messages",
+        "messages of any kind that arrived at spamtraps",
+        lambda v: float(
+            ((v.messages["truth"] == Truth.TRAP) & (v.messages["next_hop"] != HERE) & (v.messages["outcome"] == Outcome.DELIVERED)).sum()
+        ),
+    ),
+    "listed": Measure("runs", "share of runs in which a block list has the server", lambda v: float(v.listed().peak() > 0), 2),
+    "listed_hours": Measure(
+        "h",
+        "time on at least one block list",
+        lambda v: Steps(v.listed().at, np.minimum(v.listed().level, 1)).mean(v.run.horizon) * v.run.horizon / HOUR,
+    ),
+    "listed_after": Measure("h", "until a block list first has the server", lambda v: v.listed().first_above(0) / HOUR),
+    "wanted_refused": Measure(
+        "messages",
+        "wanted outbound messages refused because a block list has the server",
+        lambda v: float(((v.messages["kind"] == Kind.OUTBOUND) & (v.messages["last_code"] == Code.LISTED)).sum()),
     ),
     "notices_to_user": Measure("messages", "failure and delay notices that the absent find", lambda v: float(v.notices.sum())),
     "queues_in_retry_peak": Measure(

@@ -65,6 +65,7 @@ class Draw(IntEnum):
     TARGET_GONE = 69
     DOMAIN_GONE = 70
     UNKNOWN_SENDER = 71
+    ASKS_LIST = 72
 
 
 def _mix(z: int) -> int:

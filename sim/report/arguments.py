@@ -9,6 +9,7 @@ import math
 
 from sim.comparison import Comparison
 from sim.report.figures import about, away, number
+from sim.scenario.listing import lists
 from sim.units import HOUR, clock
 
 __all__ = ["arguments", "how_to_measure"]
@@ -72,17 +73,36 @@ def arguments(comparison: Comparison) -> tuple[tuple[str, ...], tuple[str, ...],
     fails.append(f"queue length, load, DNS load (about {attempts / hours:,.0f} attempts an hour: harmless)")
     fails.append("'our responder follows the RFC' (header rules leave most spam answered)")
     hidden = _compromise(comparison, holds, fails)
-    missing = (
-        f"listing of the server (autoreplies that arrive at spamtraps: {number(m['trap_hits'], 'trap_hits')}; the trap share is assumed)",
-        "mail loops",
-        *hidden,
-    )
+    missing = (*_listing(comparison, holds, fails), "mail loops", *hidden)
     return tuple(holds), tuple(fails), missing
 
 
 def _verdict_of_rule_a(comparison: Comparison) -> str:
     """What rule A says of queues of autoreplies: it takes the null sender for postmaster (`forensics.rule_a`)."""
     return "a relay" if comparison.scenario.responder().user_return_path else "a reverse NDR attack"
+
+
+def _listing(comparison: Comparison, holds: list[str], fails: list[str]) -> tuple[str, ...]:
+    """Does the server get listed, and is wanted mail refused for it? Where the scenario has block lists; else what is not modelled."""
+    scenario, m = comparison.scenario, comparison.policies[comparison.widest].measures
+    share, hits = scenario.document.spam.addresses.trap, m["trap_hits"].mean
+    even = (
+        f"; one per run is to be expected at a trap share of {share / hits * 100:.2g} %, which has no source" if share and hits > 0 else ""
+    )
+    traps = f"autoreplies that arrive at spamtraps: {number(m['trap_hits'], 'trap_hits')}{even}"
+    found = lists(scenario.document)
+    if not found:
+        return (f"listing of the server ({traps}; switch a list on with --set listing.spamcop.hits=2)",)
+    refused, narrow = m["wanted_refused"].mean, comparison.policies[comparison.baseline].measures["wanted_refused"].mean
+    text = (
+        f"on a list in {m['listed'].mean * 100:.0f} % of runs, for {number(m['listed_hours'], 'listed_hours')} h; wanted mail refused: "
+        f"{number(m['wanted_refused'], 'wanted_refused')} messages, {narrow:,.1f} under {comparison.baseline} ({traps})"
+    )
+    if comparison.widest == "external" and refused >= 1:
+        holds.append(f"The server gets listed and wanted mail is refused: {text}.")
+    else:
+        fails.append(f"listing of the server ({text})")
+    return ()
 
 
 def _compromise(comparison: Comparison, holds: list[str], fails: list[str]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from sim.scenario.fields import Duration, HopRate, Moment, OfficeRate, Patience,
 from sim.scenario.fields import Table as _Table
 from sim.scenario.fields import key as _key
 from sim.scenario.fields import of_profile as _of_profile
+from sim.scenario.listing import Listing
 
 __all__ = ["Absence", "Change", "Detection", "Document", "Filter", "Office", "Replies", "Server", "Spam", "Verdict", "Wanted", "World"]
 
@@ -449,6 +450,7 @@ class Document(_Table):
     absence: list[Absence] = Field(default_factory=list)
     change: list[Change] = Field(default_factory=list)
     cause: Causes = Field(default_factory=Causes)
+    listing: Listing = Field(default_factory=Listing)
 
 
 Spam.model_rebuild()

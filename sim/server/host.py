@@ -23,6 +23,7 @@ from sim.server import ledger
 from sim.server.inbound import InForce, deliver
 from sim.server.ledger import Batch, Born, Ledger
 from sim.server.outward import NOTICE, Outward
+from sim.server.reputation import Reputation
 from sim.server.transport import Message
 from sim.server.transport.processes import Transport
 from sim.units import Seconds
@@ -47,12 +48,14 @@ class Host:
         self.scenario, self.policy, self.seed, self.replication = scenario, policy, seed, replication
         self.env = simpy.Environment()
         self.world, self.workload = world, workload
-        self.transport = Transport(scenario.queue_rules(), self.world)
+        self.reputation = Reputation(world, scenario)
+        self.transport = Transport(scenario.queue_rules(), self.reputation if math.isfinite(self.reputation.lag) else world)
         self.rule, self.responder, self.history = scenario.filter(), scenario.responder(), History()
         boxes = scenario.document.office.mailboxes
         self.force = InForce(np.full(boxes, -1, dtype=np.int64), np.ones(boxes, dtype=np.bool_), scenario.audience(policy))
         self.ledger, self.outward = Ledger(), Outward(scenario, world)
-        self.step = self.outward.lag if self.outward.strangers_send else math.inf  # nothing that is done matters sooner than this
+        reports = self.outward.lag if self.outward.strangers_send else math.inf
+        self.step = min(reports, self.reputation.lag)  # nothing that the transport does matters sooner than this
         self.pending: list[Message] = []
         self.held = 0  # mail that waits for the store when the run ends
 
@@ -103,8 +106,11 @@ class Host:
         self.transport.submit(now)
         done = self.transport.advance(until)
         for m in done.settled:
+            note = self.ledger.sent.get(m.id)
             if m.dsn is Dsn.SENT:
-                self._send(self.outward.notice(m, self.ledger.sent.get(m.id), Kind.FAILURE, m.settled_at))
+                self._send(self.outward.notice(m, note, Kind.FAILURE, m.settled_at))
+            if note is not None and note.truth is Truth.TRAP and m.outcome is Outcome.DELIVERED:
+                self.reputation.trapped(m)
         told = self.scenario.profile.delays_autoreplies
         for at, m in done.delayed:
             if m.sender != NULL_SENDER and (told or m.id & 15 != Kind.AUTOREPLY):
@@ -189,7 +195,7 @@ class Host:
         return Record(tables, info, Names(scenario.document.office.domain, people, scenario.replay, scenario.replay_wanted))
 
     def _acts(self) -> Table:
-        """Absences, changes, causes."""
+        """Absences, changes, causes, listings."""
         rows: list[tuple[float, float, str, str]] = [
             (absence.since, absence.until, "absence", self.scenario.person(absence.mailbox)) for absence in self.scenario.absences
         ]
@@ -201,6 +207,9 @@ class Host:
         for cause in self.scenario.causes:
             who = cause.who if cause.who == "server" else self.scenario.person(self.scenario.mailbox(cause.who))
             rows.append((cause.since, cause.until, f"cause {cause.name.replace('_', '-')}", who))
+        for name, since, until in self.reputation.listings():
+            if since < self.scenario.horizon:
+                rows.append((since, min(until, self.scenario.horizon), f"listed by {name.replace('_', '-')}", "server"))
         rows.sort(key=lambda row: row[0])
         return {name: np.array([row[i] for row in rows], dtype=column.dtype) for i, (name, column) in enumerate(SCHEMA["acts"].items())}
 

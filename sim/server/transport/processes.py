@@ -27,11 +27,10 @@ from sim.mail import CONNECTION_FAILURES, PERMANENT, Code, Dsn, Kind, Outcome
 from sim.policy import bounce, retry
 from sim.policy.retry import QueueRules
 from sim.record import EndedBy
-from sim.server.transport import Act, Deed, Done, Episode, Message
+from sim.server.transport import Act, Deed, Done, Episode, Message, Outside
 from sim.server.transport.families import family
 from sim.server.transport.instant import Instant, Rank
 from sim.units import Seconds
-from sim.world import World
 
 __all__ = ["Queue", "Transport"]
 
@@ -71,7 +70,7 @@ class Queue:
 class Transport:
     """All outbound queues of a server."""
 
-    def __init__(self, rules: QueueRules, world: World) -> None:
+    def __init__(self, rules: QueueRules, world: Outside) -> None:
         self.rules, self.world = rules, world
         self.env = simpy.Environment()
         self.queues: dict[int, Queue] = {}
