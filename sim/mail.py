@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
+    "ATTRACTED",
     "CONNECTION_FAILURES",
     "HERE",
     "NULL_SENDER",
@@ -37,6 +38,7 @@ __all__ = [
 Ints = npt.NDArray[np.int64]
 
 NULL_SENDER: Final = -1
+ATTRACTED: Final = (1 << 40) + (13 << 34)  # row numbers of spam that came because a reply confirmed the address begin here
 HERE: Final = 0  # the office's own domain, Place.OFFICE << 40
 
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from sim import detection
 from sim.counts import Steps
-from sim.mail import HERE, Answer, Code, Kind, Outcome, Truth, word
+from sim.mail import ATTRACTED, HERE, Answer, Code, Kind, Outcome, Truth, word
 from sim.policy.autoreply import POLICIES
 from sim.record import Record
 from sim.units import DAY, HOUR, Floats, Seconds
@@ -210,6 +210,13 @@ MEASURES: Final[Mapping[str, Measure]] = {
     "colleagues_told": Measure("people", "colleagues who got an autoreply", lambda v: v.people((Truth.INTERNAL,)), 1),
     "spammers_told": Measure(
         "people", "of the strangers, spammers, who now know the address is live", lambda v: v.people((Truth.SPAMMER,)), 1
+    ),
+    "spam_attracted": Measure(
+        "messages",
+        "spam that came only because a reply confirmed the address (a what-if)",
+        lambda v: float(
+            ((v.messages["root"] >= ATTRACTED) & (v.messages["root"] < ATTRACTED + (1 << 34)) & (v.messages["kind"] == Kind.SPAM)).sum()
+        ),
     ),
     "trap_hits": Measure(
         "messages", "autoreplies that arrived at spamtraps", lambda v: float((v.told & (v.messages["truth"] == Truth.TRAP)).sum()), 1

@@ -66,6 +66,7 @@ class Draw(IntEnum):
     DOMAIN_GONE = 70
     UNKNOWN_SENDER = 71
     ASKS_LIST = 72
+    ATTRACTED = 73
 
 
 def _mix(z: int) -> int:

@@ -13,17 +13,18 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.mail import NULL_SENDER, Code, Kind, Truth
-from sim.realise.causes import Causes, merge, spells, unknown_senders
+from sim.realise.attracted import attracted
+from sim.realise.causes import Causes, spells, unknown_senders
 from sim.realise.people import People
 from sim.realise.replayed import replayed
 from sim.realise.spam import Spam
 from sim.scenario import Scenario
 from sim.streams import Generators
 from sim.units import HOUR, Seconds
-from sim.workload import Rows, join
+from sim.workload import Rows, in_order, join
 from sim.world import Fates, World
 
-__all__ = ["hours", "world"]
+__all__ = ["attracted", "hours", "world"]
 
 _UNRESOLVABLE = (Code.NXDOMAIN, Code.DNS_TIMEOUT)
 
@@ -94,7 +95,7 @@ class _Draw:
         rows.truth[spam] = self.outside.senders(rows.sender[spam], rows.sender_domain[spam])
         rows.truth[spam[rows.sender[spam] == NULL_SENDER]] = Truth.UNKNOWN
         rows.unresolvable[spam] = np.isin(self.outside.domains(rows.sender_domain[spam]), _UNRESOLVABLE)
-        return merge(rows, self.causes.rows(span))
+        return in_order([rows, self.causes.rows(span)])
 
     def away(self, rows: Rows) -> npt.NDArray[np.bool_]:
         """Rows that nobody writes, since the writer is absent."""

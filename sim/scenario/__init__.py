@@ -19,7 +19,7 @@ from sim.policy.admission import Filter, FilterKind
 from sim.policy.autoreply import POLICIES, Audience, Responder
 from sim.profiles import Profile, Setting, Tag
 from sim.scenario import causes, reader
-from sim.scenario.listing import listing_off
+from sim.scenario.optional import off
 from sim.scenario.rules import queue_rules
 from sim.scenario.schema import Document
 from sim.units import DAY, HOUR, Seconds
@@ -217,7 +217,7 @@ class Scenario:
         """Every value with unit, source and tag, in the order of the schema."""
         found = []
         for key, (meaning, info) in reader.fields().items():
-            if "[]" in key or causes.off(self.document, key) or listing_off(self.document, key):
+            if "[]" in key or off(self.document, key):
                 continue
             extra = info.json_schema_extra or {}
             node: Any = self.plain

@@ -17,7 +17,7 @@ from sim.scenario.fields import Duration, Share, Table, key
 if TYPE_CHECKING:
     from sim.scenario.schema import Document
 
-__all__ = ["AUTOMATIC", "COUNTS", "Abusix", "Backscatterer", "Listing", "SemBackscatter", "SpamCop", "listing_off", "lists"]
+__all__ = ["AUTOMATIC", "COUNTS", "Abusix", "Backscatterer", "Listing", "SemBackscatter", "SpamCop", "lists"]
 
 AUTOMATIC: Final = frozenset({Kind.AUTOREPLY, Kind.FAILURE, Kind.DELAY, Kind.RECEIPT})  # what no person writes
 # Which kinds of our mail a list counts, and whether only with the null sender.
@@ -106,9 +106,3 @@ class Listing(Table):
 def lists(document: Document) -> dict[str, SpamCop | Backscatterer | SemBackscatter | Abusix]:
     """The lists that are switched on, by name, in order of the schema."""
     return {name: table for name in Listing.model_fields if (table := getattr(document.listing, name)) is not None}
-
-
-def listing_off(document: Document, name: str) -> bool:
-    """Does a key belong to a list that is not switched on?"""
-    parts = name.split(".")
-    return parts[0] == "listing" and getattr(document.listing, parts[1]) is None

@@ -19,7 +19,21 @@ from sim.scenario.fields import key as _key
 from sim.scenario.fields import of_profile as _of_profile
 from sim.scenario.listing import Listing
 
-__all__ = ["Absence", "Change", "Detection", "Document", "Filter", "Office", "Replies", "Server", "Spam", "Verdict", "Wanted", "World"]
+__all__ = [
+    "Absence",
+    "Change",
+    "Confirmed",
+    "Detection",
+    "Document",
+    "Filter",
+    "Office",
+    "Replies",
+    "Server",
+    "Spam",
+    "Verdict",
+    "Wanted",
+    "World",
+]
 
 
 class Server(_Table):
@@ -431,6 +445,22 @@ class Detection(_Table):
     )
 
 
+class Confirmed(_Table):
+    """What if a reply that reaches a spammer confirms the address, and earns it more spam? Switched on by being there."""
+
+    rate: OfficeRate = _key(
+        "0.5/day",
+        "more spam to the mailbox for each spammer who got a reply",
+        "1/s",
+        "assumed; a what-if, no source",
+        Tag.ASSUMED,
+        "0/day",
+        "5/day",
+    )
+    lag: Duration = _key("1 d", "from the reply's arrival to the first of it", "s", "assumed; no source", Tag.ASSUMED, "1 h", "14 d", ge=60)
+    most: int = _key(20, "confirmations that earn spam, for each mailbox", "", "assumed; no source", Tag.ASSUMED, 5, 100, ge=1, le=1000)
+
+
 class Document(_Table):
     """A scenario file."""
 
@@ -451,6 +481,7 @@ class Document(_Table):
     change: list[Change] = Field(default_factory=list)
     cause: Causes = Field(default_factory=Causes)
     listing: Listing = Field(default_factory=Listing)
+    confirmed: Confirmed | None = None
 
 
 Spam.model_rebuild()

@@ -20,6 +20,7 @@ from sim.policy.autoreply import History
 from sim.record import SCHEMA, Record, RunInfo, Table
 from sim.scenario import Scenario
 from sim.server import ledger
+from sim.server.gates import Gates
 from sim.server.inbound import InForce, deliver
 from sim.server.ledger import Batch, Born, Ledger
 from sim.server.outward import NOTICE, Outward
@@ -27,7 +28,7 @@ from sim.server.reputation import Reputation
 from sim.server.transport import Message
 from sim.server.transport.processes import Transport
 from sim.units import Seconds
-from sim.workload import Rows
+from sim.workload import Gated, Rows, empty, in_order
 from sim.world import World
 
 __all__ = ["Host"]
@@ -44,6 +45,7 @@ class Host:
         replication: int,
         world: World,
         workload: Iterable[tuple[Seconds, Rows]],
+        gated: Gated | None = None,
     ) -> None:
         self.scenario, self.policy, self.seed, self.replication = scenario, policy, seed, replication
         self.env = simpy.Environment()
@@ -55,7 +57,9 @@ class Host:
         self.force = InForce(np.full(boxes, -1, dtype=np.int64), np.ones(boxes, dtype=np.bool_), scenario.audience(policy))
         self.ledger, self.outward = Ledger(), Outward(scenario, world)
         reports = self.outward.lag if self.outward.strangers_send else math.inf
-        self.step = min(reports, self.reputation.lag)  # nothing that the transport does matters sooner than this
+        confirmed = scenario.document.confirmed
+        self.gates = Gates(gated or Gated(empty(), np.zeros(0, dtype=np.int64)), confirmed.lag if confirmed is not None else math.inf)
+        self.step = min(reports, self.reputation.lag, self.gates.lag)  # nothing that the transport does matters sooner than this
         self.pending: list[Message] = []
         self.held = 0  # mail that waits for the store when the run ends
 
@@ -74,7 +78,8 @@ class Host:
                 while begin < moment:
                     until = min(moment, begin + self.step)
                     yield self.env.timeout(until - begin)
-                    self._play(rows.take(slice(*np.searchsorted(rows.at, (begin, until)))), until)
+                    story = rows.take(slice(*np.searchsorted(rows.at, (begin, until))))
+                    self._play(in_order([story, self.gates.open(begin, until)]), until)
                     begin = until
                 self._change(moment)
 
@@ -109,12 +114,19 @@ class Host:
             note = self.ledger.sent.get(m.id)
             if m.dsn is Dsn.SENT:
                 self._send(self.outward.notice(m, note, Kind.FAILURE, m.settled_at))
-            if note is not None and note.truth is Truth.TRAP and m.outcome is Outcome.DELIVERED:
-                self.reputation.trapped(m)
+            if note is not None and m.outcome is Outcome.DELIVERED:
+                self._arrived(m, note)
         told = self.scenario.profile.delays_autoreplies
         for at, m in done.delayed:
             if m.sender != NULL_SENDER and (told or m.id & 15 != Kind.AUTOREPLY):
                 self._send(self.outward.notice(m, self.ledger.sent.get(m.id), Kind.DELAY, at))
+
+    def _arrived(self, message: Message, note: Born) -> None:
+        """What the outside makes of a message that has arrived there."""
+        if note.truth is Truth.TRAP:
+            self.reputation.trapped(message)
+        elif note.truth is Truth.SPAMMER and note.mailbox >= 0:
+            self.gates.confirm(note.mailbox, message.recipient, message.settled_at)
 
     def _deliver(self, rows: Rows) -> None:
         """What arrives, and what follows from it at once."""
@@ -137,7 +149,18 @@ class Host:
                 continue
             what = Truth(truth[reply.root])
             self._send(
-                Born(reply.id, reply.caused_by, what, reply.sender, HERE, reply.recipient, reply.next_hop, NOTICE, reply.accepted_at)
+                Born(
+                    reply.id,
+                    reply.caused_by,
+                    what,
+                    reply.sender,
+                    HERE,
+                    reply.recipient,
+                    reply.next_hop,
+                    NOTICE,
+                    reply.accepted_at,
+                    reply.mailbox,
+                )
             )
         absent = self.force.absence[np.maximum(rows.mailbox, 0)] >= 0
         for message in (*self.outward.from_arrivals(seen, outcome, dsn, absent), *self.outward.late(rows, reached)):

@@ -33,6 +33,7 @@ class Born:
     next_hop: int
     size: int
     accepted_at: Seconds
+    mailbox: int = -1  # the mailbox of ours that it speaks for
 
 
 @dataclass(frozen=True, slots=True)

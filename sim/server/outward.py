@@ -111,6 +111,7 @@ class Outward:
             int(rows.sender_domain[i]),
             NOTICE,
             grid(float(rows.at[i]) + lag),
+            int(rows.mailbox[i]),
         )
 
     def _receipts(self, rows: Rows, outcome: npt.NDArray[np.uint8], absent: npt.NDArray[np.bool_]) -> Iterator[Born]:
