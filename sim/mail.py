@@ -57,6 +57,7 @@ class Kind(IntEnum):
     FORWARD = 9  # sent on by a user's rule
     RELAY = 10  # spam that leaves through this server: infected PC, stolen account, open relay
     NEWSLETTER = 11  # one of our own users to many
+    ECHO = 12  # what a responder outside answers to a reply of ours
 
 
 # Rows of the workload that leave through the outbound queues.

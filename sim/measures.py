@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from sim import detection
 from sim.counts import Steps
-from sim.mail import ATTRACTED, HERE, Answer, Code, Kind, Outcome, Truth, word
+from sim.mail import ATTRACTED, HERE, Answer, Code, Ints, Kind, Outcome, Truth, word
 from sim.policy.autoreply import POLICIES
 from sim.record import Record
 from sim.units import DAY, HOUR, Floats, Seconds
@@ -104,6 +104,12 @@ class View:
         m = self.messages
         which = self.automatic & (m["truth"] == truth) & np.isin(m["kind"], kinds)
         return float((which & (m["outcome"] == Outcome.DELIVERED)).sum() if arrived else which.sum())
+
+    def turns(self) -> Ints:
+        """Replies of ours in each mail loop: int64[loops]."""
+        m = self.messages
+        _, count = np.unique(m["root"][m["kind"] == Kind.AUTOREPLY], return_counts=True)
+        return count[count > 1].astype(np.int64)
 
     def listed(self) -> Steps:
         """On how many block lists the server stands."""
@@ -218,6 +224,13 @@ MEASURES: Final[Mapping[str, Measure]] = {
             ((v.messages["root"] >= ATTRACTED) & (v.messages["root"] < ATTRACTED + (1 << 34)) & (v.messages["kind"] == Kind.SPAM)).sum()
         ),
     ),
+    "answers_to_replies": Measure(
+        "messages", "answers of responders outside to our replies", lambda v: float((v.messages["kind"] == Kind.ECHO).sum())
+    ),
+    "loops": Measure(
+        "chains", "mail loops: chains in which our responder answered an answer to its reply", lambda v: float(len(v.turns()))
+    ),
+    "loop_longest": Measure("replies", "replies of ours in the longest chain", lambda v: float(v.turns().max(initial=0))),
     "trap_hits": Measure(
         "messages", "autoreplies that arrived at spamtraps", lambda v: float((v.told & (v.messages["truth"] == Truth.TRAP)).sum()), 1
     ),

@@ -67,6 +67,8 @@ class Draw(IntEnum):
     UNKNOWN_SENDER = 71
     ASKS_LIST = 72
     ATTRACTED = 73
+    RESPONDS = 74
+    ECHO_FILTER = 75
 
 
 def _mix(z: int) -> int:

@@ -73,7 +73,7 @@ def arguments(comparison: Comparison) -> tuple[tuple[str, ...], tuple[str, ...],
     fails.append(f"queue length, load, DNS load (about {attempts / hours:,.0f} attempts an hour: harmless)")
     fails.append("'our responder follows the RFC' (header rules leave most spam answered)")
     hidden = _compromise(comparison, holds, fails)
-    missing = (*_listing(comparison, holds, fails), "mail loops", *hidden)
+    missing = (*_listing(comparison, holds, fails), *_loops(comparison, holds, fails), *hidden)
     return tuple(holds), tuple(fails), missing
 
 
@@ -102,6 +102,22 @@ def _listing(comparison: Comparison, holds: list[str], fails: list[str]) -> tupl
         holds.append(f"The server gets listed and wanted mail is refused: {text}.")
     else:
         fails.append(f"listing of the server ({text})")
+    return ()
+
+
+def _loops(comparison: Comparison, holds: list[str], fails: list[str]) -> tuple[str, ...]:
+    """Do replies and the responders outside answer each other? Where the scenario has such responders; else what is not modelled."""
+    m = comparison.policies[comparison.widest].measures
+    if comparison.scenario.document.loops is None:
+        return ("mail loops (switch responders outside on with --set loops.responders='5 %')",)
+    text = (
+        f"{number(m['answers_to_replies'], 'answers_to_replies')} answers of other responders come back, "
+        f"{number(m['loops'], 'loops')} chains go on, the longest with {number(m['loop_longest'], 'loop_longest')} replies of ours"
+    )
+    if m["loops"].mean >= 1:
+        holds.append(f"Mail loops: {text}. It needs a reply to every message, or a history past its cap.")
+    else:
+        fails.append(f"mail loops ({text})")
     return ()
 
 

@@ -461,6 +461,28 @@ class Confirmed(_Table):
     most: int = _key(20, "confirmations that earn spam, for each mailbox", "", "assumed; no source", Tag.ASSUMED, 5, 100, ge=1, le=1000)
 
 
+class Loops(_Table):
+    """Responders outside that answer our replies. Switched on by being there."""
+
+    responders: Share = _key(
+        "5 %", "people outside, strangers among them, whose own responder is on", "share", "assumed; no source", Tag.ASSUMED, "1 %", "20 %"
+    )
+    every_message: Share = _key(
+        "10 %", "of these responders, those that answer every message", "share", "assumed; no source", Tag.ASSUMED, "0 %", "50 %"
+    )
+    marked: bool = _key(
+        False,
+        "our replies say Auto-Submitted (RFC 3834), so polite responders leave them alone",
+        "",
+        "assumed: the RFC is of 2004 and not known to Exchange 2003",
+        Tag.ASSUMED,
+        False,
+        True,
+    )
+    lag: Duration = _key("1 min", "time until an answer comes back", "s", "assumed", Tag.ASSUMED, "10 s", "10 min", ge=1)
+    most: int = _key(1000, "answers to the replies of one chain, at most: a bound of the model", "", "a bound", ge=1, le=4000)
+
+
 class Document(_Table):
     """A scenario file."""
 
@@ -482,6 +504,7 @@ class Document(_Table):
     cause: Causes = Field(default_factory=Causes)
     listing: Listing = Field(default_factory=Listing)
     confirmed: Confirmed | None = None
+    loops: Loops | None = None
 
 
 Spam.model_rebuild()

@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 import simpy
 
-from sim.mail import HERE, NULL_SENDER, OUTGOING, Answer, Code, Dsn, Kind, Outcome, Truth, born
+from sim.mail import HERE, NULL_SENDER, OUTGOING, Answer, Code, Dsn, Ints, Kind, Outcome, Truth, born
 from sim.names import Names
 from sim.policy.autoreply import History
 from sim.record import SCHEMA, Record, RunInfo, Table
@@ -23,12 +23,13 @@ from sim.server import ledger
 from sim.server.gates import Gates
 from sim.server.inbound import InForce, deliver
 from sim.server.ledger import Batch, Born, Ledger
+from sim.server.loops import Loops
 from sim.server.outward import NOTICE, Outward
 from sim.server.reputation import Reputation
 from sim.server.transport import Message
 from sim.server.transport.processes import Transport
 from sim.units import Seconds
-from sim.workload import Gated, Rows, empty, in_order
+from sim.workload import Gated, Rows, empty, in_order, join
 from sim.world import World
 
 __all__ = ["Host"]
@@ -59,7 +60,10 @@ class Host:
         reports = self.outward.lag if self.outward.strangers_send else math.inf
         confirmed = scenario.document.confirmed
         self.gates = Gates(gated or Gated(empty(), np.zeros(0, dtype=np.int64)), confirmed.lag if confirmed is not None else math.inf)
-        self.step = min(reports, self.reputation.lag, self.gates.lag)  # nothing that the transport does matters sooner than this
+        self.loops = Loops(world, scenario)
+        self.step = min(
+            reports, self.reputation.lag, self.gates.lag, self.loops.lag
+        )  # nothing that the transport does matters sooner than this
         self.pending: list[Message] = []
         self.held = 0  # mail that waits for the store when the run ends
 
@@ -103,8 +107,13 @@ class Host:
 
     def _play(self, rows: Rows, until: Seconds) -> None:
         """Deliver the rows, then let the transport catch up."""
-        if len(rows):
-            self._deliver(rows)
+        echoes, turn = self.loops.due(until)
+        if len(echoes):
+            rows, turn = join([rows, echoes]), np.concatenate([np.zeros(len(rows), dtype=np.int64), turn])
+            order = np.lexsort((turn, rows.row, rows.at))
+            self._deliver(rows.take(order), turn[order])
+        elif len(rows):
+            self._deliver(rows, np.zeros(len(rows), dtype=np.int64))
         self.pending.sort(key=lambda message: (message.accepted_at, message.id))
         now = [message for message in self.pending if message.accepted_at < until]
         self.pending = self.pending[len(now) :]
@@ -127,14 +136,15 @@ class Host:
             self.reputation.trapped(message)
         elif note.truth is Truth.SPAMMER and note.mailbox >= 0:
             self.gates.confirm(note.mailbox, message.recipient, message.settled_at)
+        self.loops.arrived(message, note)
 
-    def _deliver(self, rows: Rows) -> None:
-        """What arrives, and what follows from it at once."""
+    def _deliver(self, rows: Rows, turn: Ints) -> None:
+        """What arrives, and what follows from it at once. `turn`: of a mail loop, 0 for what begins a chain."""
         lag, key = self.scenario.document.world.reply_lag, self.world.key
         reached = self.outward.reaching(rows)
         seen = replace(rows, at=reached)
         outcome, answer, replies = deliver(
-            seen, self.force, self.rule, self.responder, self.history, key, lag, self.scenario.document.filter.recipients
+            seen, self.force, self.rule, self.responder, self.history, key, lag, self.scenario.document.filter.recipients, turn
         )
         stuck = np.isinf(reached)
         outcome[stuck], answer[stuck] = Outcome.QUEUED, Answer.NOT_ASKED
@@ -142,7 +152,7 @@ class Host:
         dsn = self.outward.duties(rows, outcome)
         code = np.where(outcome == Outcome.BOUNCED, Code.NO_MAILBOX, Code.NONE).astype(np.int64)
         settled = np.where(stuck, np.nan, reached)
-        self.ledger.batches.append(Batch(rows, outcome.astype(np.int64), answer.astype(np.int64), settled, code, dsn))
+        self.ledger.batches.append(Batch(rows, turn, outcome.astype(np.int64), answer.astype(np.int64), settled, code, dsn))
         truth = dict(zip(rows.row.tolist(), rows.truth.tolist(), strict=True))
         for reply in replies:
             if math.isinf(reply.accepted_at):

@@ -27,7 +27,7 @@ __all__ = ["NOTICE", "Outward"]
 
 NOTICE: Final = 1000  # bytes of a reply, notice or receipt; assumed to change nothing
 _ELSEWHERE: Final = 1 << 36  # number of the address that a rule sends on to
-_FROM_OUTSIDE: Final = (Kind.SPAM, Kind.WANTED, Kind.LIST)
+_FROM_OUTSIDE: Final = (Kind.SPAM, Kind.WANTED, Kind.LIST, Kind.ECHO)
 _ASKING: Final = (Kind.WANTED, Kind.SPAM)  # kinds of mail that may ask for a receipt
 
 
