@@ -113,9 +113,17 @@ class View:
 
     def listed(self) -> Steps:
         """On how many block lists the server stands."""
+        return self._acts("listed by ")
+
+    def _acts(self, what: str) -> Steps:
+        """How many acts of a kind are under way."""
         acts = self.record.columns("acts")
-        on = np.array([what.startswith("listed by ") for what in acts["what"].tolist()], dtype=np.bool_)
+        on = np.array([act.startswith(what) for act in acts["what"].tolist()], dtype=np.bool_)
         return Steps.of(acts["at"][on], acts["until"][on])
+
+    def breaker_open(self) -> Steps:
+        """Is the breaker open?"""
+        return self._acts("breaker open")
 
     @cached_property
     def compromises(self) -> list[tuple[Seconds, Seconds]]:
@@ -231,6 +239,11 @@ MEASURES: Final[Mapping[str, Measure]] = {
         "chains", "mail loops: chains in which our responder answered an answer to its reply", lambda v: float(len(v.turns()))
     ),
     "loop_longest": Measure("replies", "replies of ours in the longest chain", lambda v: float(v.turns().max(initial=0))),
+    "breaker_open": Measure(
+        "h",
+        "time for which a breaker kept replies from the outside (not a setting of any server here)",
+        lambda v: v.breaker_open().mean(v.run.horizon) * v.run.horizon / HOUR,
+    ),
     "trap_hits": Measure(
         "messages", "autoreplies that arrived at spamtraps", lambda v: float((v.told & (v.messages["truth"] == Truth.TRAP)).sum()), 1
     ),

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["off"]
 
-_TABLES: Final = ("listing", "confirmed", "loops")
+_TABLES: Final = ("breaker", "confirmed", "listing", "loops")
 
 
 def off(document: Document, name: str) -> bool:

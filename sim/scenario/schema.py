@@ -483,6 +483,24 @@ class Loops(_Table):
     most: int = _key(1000, "answers to the replies of one chain, at most: a bound of the model", "", "a bound", ge=1, le=4000)
 
 
+class Breaker(_Table):
+    """Not a setting of any server here, but a what-if: replies to the outside stop while too many queues stand in Retry. Switched on by
+    being there."""
+
+    queues: int = _key(
+        10,
+        "it opens at more than this many next hops in Retry (not a setting of this server)",
+        "queues",
+        "assumed",
+        Tag.ASSUMED,
+        3,
+        30,
+        ge=0,
+    )
+    poll: Duration = _key("5 min", "time between two looks", "s", "assumed", Tag.ASSUMED, "1 min", "60 min", ge=1)
+    rest: Duration = _key("1 d", "it stays open for this long at least", "s", "assumed", Tag.ASSUMED, "1 h", "7 d", ge=1)
+
+
 class Document(_Table):
     """A scenario file."""
 
@@ -505,6 +523,7 @@ class Document(_Table):
     listing: Listing = Field(default_factory=Listing)
     confirmed: Confirmed | None = None
     loops: Loops | None = None
+    breaker: Breaker | None = None
 
 
 Spam.model_rebuild()

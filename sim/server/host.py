@@ -20,6 +20,7 @@ from sim.policy.autoreply import History
 from sim.record import SCHEMA, Record, RunInfo, Table
 from sim.scenario import Scenario
 from sim.server import ledger
+from sim.server.breaker import Breaker
 from sim.server.gates import Gates
 from sim.server.inbound import InForce, deliver
 from sim.server.ledger import Batch, Born, Ledger
@@ -55,15 +56,17 @@ class Host:
         self.transport = Transport(scenario.queue_rules(), self.reputation if math.isfinite(self.reputation.lag) else world)
         self.rule, self.responder, self.history = scenario.filter(), scenario.responder(), History()
         boxes = scenario.document.office.mailboxes
-        self.force = InForce(np.full(boxes, -1, dtype=np.int64), np.ones(boxes, dtype=np.bool_), scenario.audience(policy))
+        self.audience = scenario.audience(policy)
+        self.force = InForce(np.full(boxes, -1, dtype=np.int64), np.ones(boxes, dtype=np.bool_), self.audience)
         self.ledger, self.outward = Ledger(), Outward(scenario, world)
         reports = self.outward.lag if self.outward.strangers_send else math.inf
         confirmed = scenario.document.confirmed
         self.gates = Gates(gated or Gated(empty(), np.zeros(0, dtype=np.int64)), confirmed.lag if confirmed is not None else math.inf)
         self.loops = Loops(world, scenario)
-        self.step = min(
-            reports, self.reputation.lag, self.gates.lag, self.loops.lag
-        )  # nothing that the transport does matters sooner than this
+        # nothing that the transport does matters sooner than this
+        self.step = min(reports, self.reputation.lag, self.gates.lag, self.loops.lag)
+        self.breaker = Breaker.of(scenario)
+        self.looks = frozenset(self.breaker.looks(scenario.horizon))
         self.pending: list[Message] = []
         self.held = 0  # mail that waits for the store when the run ends
 
@@ -88,7 +91,7 @@ class Host:
                 self._change(moment)
 
     def _edges(self) -> list[Seconds]:
-        edges = {0.0} | {change.at for change in self.scenario.changes}
+        edges = {0.0, *self.looks} | {change.at for change in self.scenario.changes}
         for absence in self.scenario.absences:
             edges |= {absence.since, absence.until}
         return sorted(edge for edge in edges if edge < self.scenario.horizon)
@@ -103,7 +106,10 @@ class Host:
             if change.at == now and change.replies is not None:
                 self.force.replies_on[change.mailbox] = change.replies
             if change.at == now and change.policy and self.policy == self.scenario.policy:
-                self.force.audience = self.scenario.audience(change.policy)
+                self.audience = self.scenario.audience(change.policy)
+        if now in self.looks:
+            self.breaker.look(now, self.transport.in_retry())
+        self.force.audience = self.breaker.narrow(self.audience)
 
     def _play(self, rows: Rows, until: Seconds) -> None:
         """Deliver the rows, then let the transport catch up."""
@@ -228,7 +234,7 @@ class Host:
         return Record(tables, info, Names(scenario.document.office.domain, people, scenario.replay, scenario.replay_wanted))
 
     def _acts(self) -> Table:
-        """Absences, changes, causes, listings."""
+        """Absences, changes, causes, listings, the breaker."""
         rows: list[tuple[float, float, str, str]] = [
             (absence.since, absence.until, "absence", self.scenario.person(absence.mailbox)) for absence in self.scenario.absences
         ]
@@ -240,6 +246,7 @@ class Host:
         for cause in self.scenario.causes:
             who = cause.who if cause.who == "server" else self.scenario.person(self.scenario.mailbox(cause.who))
             rows.append((cause.since, cause.until, f"cause {cause.name.replace('_', '-')}", who))
+        rows += [(since, until, "breaker open", "server") for since, until in self.breaker.spans]
         for name, since, until in self.reputation.listings():
             if since < self.scenario.horizon:
                 rows.append((since, min(until, self.scenario.horizon), f"listed by {name.replace('_', '-')}", "server"))

@@ -118,6 +118,10 @@ class Transport:
         """Messages in the live queues: ready, waiting alone, under way."""
         return sum(queue.waiting + queue.connections for queue in self.queues.values())
 
+    def in_retry(self) -> int:
+        """Next hops in a retry episode."""
+        return sum(queue.retry is not None for queue in self.queues.values())
+
     # What has a fixed order: one process each.
 
     def _in_order(
