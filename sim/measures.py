@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from sim import detection
+from sim import detection, diagnosis
 from sim.counts import Steps
 from sim.mail import ATTRACTED, HERE, Answer, Code, Ints, Kind, Outcome, Truth, word
 from sim.policy.autoreply import POLICIES
@@ -124,6 +124,15 @@ class View:
     def breaker_open(self) -> Steps:
         """Is the breaker open?"""
         return self._acts("breaker open")
+
+    @cached_property
+    def conclusions(self) -> list[tuple[diagnosis.Conclusion, ...]]:
+        """What the published rules say at noon of each day."""
+        return diagnosis.days(self.record)
+
+    def rule_days(self, rule: int, right: bool) -> float:
+        """Days at whose noon a published rule is right, or wrong."""
+        return float(sum(noon[rule].right is right for noon in self.conclusions))
 
     @cached_property
     def compromises(self) -> list[tuple[Seconds, Seconds]]:
@@ -324,6 +333,10 @@ MEASURES: Final[Mapping[str, Measure]] = {
         1,
     ),
     **{name: entry for rule, what in detection.RULES.items() for name, entry in _alarms(rule, what).items()},
+    "rule_a_wrong_days": Measure("d", "days at whose noon rule A (KB 909005) names a wrong cause", lambda v: v.rule_days(0, False)),
+    "rule_a_right_days": Measure("d", "days at whose noon rule A (KB 909005) names the right cause", lambda v: v.rule_days(0, True)),
+    "rule_b_wrong_days": Measure("d", "days at whose noon rule B (Hardisty) names a wrong cause", lambda v: v.rule_days(1, False)),
+    "rule_b_right_days": Measure("d", "days at whose noon rule B (Hardisty) names the right cause", lambda v: v.rule_days(1, True)),
     "drained_after": Measure("h", "from the switch-off until the last hung autoreply leaves", lambda v: v.drained_after() / HOUR, 1),
 }
 

@@ -14,11 +14,12 @@ from sim.mail import HERE, NULL_SENDER, Answer, Code, Dsn, Kind, Outcome, Place,
 from sim.profiles import Tag
 from sim.record import Record
 from sim.report.queues import queue_view
-from sim.units import moment
+from sim.units import DAY, moment
 from sim.workload import Rows, join
 
 STORY = sim.load(Path(__file__).parent.parent / "scenarios" / "sbs_2003.toml")
-NOON = moment("day 4 12:00")
+NOON = moment("day 4 12:00")  # a Saturday
+MONDAY = moment("day 6 12:00")
 # what to switch on beside a story whose server answers colleagues only
 CAUSES: dict[str, dict[str, object]] = {
     "reverse-ndr": {
@@ -39,8 +40,8 @@ CAUSES: dict[str, dict[str, object]] = {
     "newsletter": {"cause.newsletter.who": "bob", "cause.newsletter.from": "day 4 10:00"},
     "forward": {"cause.forward.who": "ann", "cause.forward.to": "gone"},
     "store-outage": {"cause.store_outage.from": "day 4 01:00", "cause.store_outage.until": "day 4 14:00"},
-    "partner-outage": {"cause.partner_outage.from": "day 4 08:00", "cause.partner_outage.until": "day 4 20:00"},
-    "dns-outage": {"cause.dns_outage.from": "day 4 08:00", "cause.dns_outage.until": "day 4 20:00"},
+    "partner-outage": {"cause.partner_outage.from": "day 6 08:00", "cause.partner_outage.until": "day 6 20:00"},
+    "dns-outage": {"cause.dns_outage.from": "day 6 08:00", "cause.dns_outage.until": "day 6 20:00"},
 }
 EVERYTHING = {key: value for settings in CAUSES.values() for key, value in settings.items()}
 RUNS: dict[str, Record] = {}
@@ -176,14 +177,24 @@ def test_spam_from_an_infected_pc_stands_under_its_users_name_and_rule_a_is_righ
 
 
 @pytest.mark.parametrize("name", ["stolen-account", "open-relay"])
-def test_relayed_spam_with_forged_senders_is_called_a_relay_and_its_reports_go_to_the_forged(name):
-    assert says(name)[:2] == ("RELAY", "right")
+def test_relayed_spam_with_forged_senders_fills_queues_with_itself_and_with_reports_to_the_forged(name):
+    # so the rules, which count senders, may be led astray even where they have a word for the truth
+    assert {Kind.RELAY, Kind.FAILURE} <= set(hung(name)["kind"].tolist())
+    assert says(name)[0] == "RELAY"
     table = record(name).columns("messages")
     relayed = table["kind"] == Kind.RELAY
     assert (table["sender"][relayed] >> 40 == Place.STRANGE).all()
     reports = (table["kind"] == Kind.FAILURE) & ((table["caused_by"] & 15) == Kind.RELAY)
     assert reports.sum() > 100
     assert np.isin(table["recipient"][reports], table["sender"][relayed]).all()
+
+
+def test_a_stolen_account_that_sends_under_its_users_name_is_called_a_relay_rightly():
+    run = sim.run(STORY.with_settings({**CAUSES["stolen-account"], "cause.stolen_account.senders": "user"}), "internal-only")
+    assert [conclusion.right for conclusion in judge(run, NOON)] == [True, None]
+    table = run.columns("messages")
+    bob = STORY.mailbox("bob")
+    assert (table["recipient"][(table["kind"] == Kind.FAILURE) & ((table["caused_by"] & 15) == Kind.RELAY)] == bob).all()
 
 
 def test_relayed_spam_comes_in_before_it_goes_out_and_the_smtp_log_shows_both(tmp_path):
@@ -247,21 +258,21 @@ def test_mail_that_still_waits_for_the_store_when_the_run_ends_is_queued_and_una
 
 
 def test_while_a_partner_is_down_its_queue_alone_holds_our_own_mail_and_rule_a_calls_it_a_relay():
-    stuck = hung("partner-outage")
+    stuck = hung("partner-outage", MONDAY)
     assert set(stuck["next_hop"].tolist()) == {address(Place.PARTNER, 0)}
     assert (stuck["kind"] == Kind.OUTBOUND).all()
-    assert says("partner-outage") == ("OWN_MAIL", "wrong", "nothing")
+    assert says("partner-outage", MONDAY) == ("OWN_MAIL", "wrong", "nothing")
 
 
 def test_while_our_own_dns_is_down_no_attempt_succeeds_to_any_hop():
-    since, until = moment("day 4 08:00"), moment("day 4 20:00")
+    since, until = moment("day 6 08:00"), moment("day 6 20:00")
     attempts = record("dns-outage").columns("attempts")
     opened = (attempts["at"] >= since) & (attempts["at"] < until) & (attempts["code"] != Code.OK)
     assert opened.sum() > 20
     # a connection opened before may still carry a message; nothing else gets through
     through = (attempts["at"] >= since + 60) & (attempts["at"] < until) & (attempts["code"] == Code.OK)
     assert not through.any()
-    assert says("dns-outage") == ("OWN_MAIL", "wrong", "nothing")
+    assert says("dns-outage", MONDAY) == ("OWN_MAIL", "wrong", "nothing")
 
 
 def test_every_cause_is_an_act_of_the_record_with_its_time():
@@ -277,6 +288,15 @@ def test_rule_a_counts_queues_and_rule_b_messages():
     assert rule_a(queue, sender) is Culprit.RELAY
     assert rule_b(queue, sender) is Culprit.REVERSE_NDR
     assert rule_a(queue[:0], sender[:0]) is rule_b(queue[:0], sender[:0]) is None
+
+
+def test_the_days_on_which_a_rule_is_wrong_are_counted_at_noon():
+    values = sim.measure(record("story"))
+    noons = [hung("story", (day + 0.5) * DAY) for day in range(9)]
+    assert values["rule_a_wrong_days"] == sum((noon["kind"] == Kind.AUTOREPLY).sum() * 2 > len(noon["kind"]) for noon in noons) >= 6
+    assert values["rule_a_right_days"] == values["rule_b_right_days"] == values["rule_b_wrong_days"] == 0
+    infected = sim.measure(record("infected-pc"))
+    assert infected["rule_a_right_days"] >= 5  # it sends from the morning of day 3
 
 
 def test_where_nothing_is_in_retry_no_rule_says_anything():

@@ -48,8 +48,9 @@ def arguments(comparison: Comparison) -> tuple[tuple[str, ...], tuple[str, ...],
                 f"{clock(wide.alert_at)}, "
                 f"at the peak {number(m['queues_in_retry_peak'], 'queues_in_retry_peak')} queues stand in Retry, and the "
                 "published rules, which ask "
-                f"whether postmaster is the sender, would call it {_verdict_of_rule_a(comparison)}. A queue view by sender, or one alert "
-                "per sender, costs less."
+                f"whether postmaster is the sender, would call it {_verdict_of_rule_a(comparison)} (rule A is wrong on "
+                f"{number(m['rule_a_wrong_days'], 'rule_a_wrong_days')} days). "
+                "A queue view by sender, or one alert per sender, costs less."
             )
         else:
             fails.append(f"the look of the queues (never more than {limit} in Retry in most runs)")
