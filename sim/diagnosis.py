@@ -26,13 +26,13 @@ class Culprit(Enum):
 
     NOTHING = "nothing"
     AUTOREPLIES = "autoreplies of our own users"
-    REVERSE_NDR = "a reverse NDR attack: reports on mail to mailboxes that do not exist here"
-    RELAY = "a relay: spam that leaves through this server"
+    REVERSE_NDR = "a reverse NDR attack (reports on mail to mailboxes that do not exist here)"
+    RELAY = "a relay (spam that leaves through this server)"
     RECEIPTS = "delivery and read receipts"
-    DELAYS = "delay notices: mail waits for the mailbox store"
+    DELAYS = "delay notices (mail waits for the mailbox store)"
     FORWARDS = "mail that a user's rule sends on"
     NEWSLETTER = "one user's newsletter"
-    OWN_MAIL = "mail that our people wrote: a host or the DNS does not answer"
+    OWN_MAIL = "mail that our people wrote (a host or the DNS does not answer)"
 
 
 _KINDS: Final = {
@@ -61,7 +61,7 @@ class Conclusion:
     def __str__(self) -> str:
         if self.says is None:
             return f"{self.rule} says nothing of it"
-        return f"{self.rule} says {self.says.value.split(':')[0]}, {'rightly' if self.right else 'wrongly'}"
+        return f"{self.rule} says {self.says.value.split(' (')[0]}, {'rightly' if self.right else 'wrongly'}"
 
 
 def rule_a(queue: Ints, sender: Ints) -> Culprit | None:

@@ -11,6 +11,7 @@ from sim import detection, experiment, report
 from sim.counts import Steps
 from sim.mail import Kind, Place, address
 from sim.record import SCHEMA, Record, RunInfo
+from sim.report.queues import what_happened
 from sim.units import DAY, HOUR
 
 STORY = sim.load(Path(__file__).parent.parent / "scenarios" / "sbs_2003.toml")
@@ -125,6 +126,14 @@ def test_the_limits_of_a_rule_by_default_are_those_of_the_schema():
     limits = STORY.alarms()
     assert {name: rule.limit for name, rule in detection.RULES.items()} == {k: v for k, v in limits.items() if k != "poll"}
     assert limits["poll"] == detection.POLL
+
+
+def test_a_run_says_in_sentences_what_its_causes_and_alarms_were():
+    said = what_happened(INFECTED, sim.run(INFECTED, "internal-only"))
+    assert "infected pc (Bob) from day 4 09:00 to day 10 00:00" in said
+    assert "spam messages left through this server and arrived" in said
+    assert "Once the server is misused it would have told of it after" in said
+    assert "Beside the story" not in what_happened(STORY, sim.run(STORY, "internal-only"))
 
 
 def test_steps_of_nothing_are_never_raised():

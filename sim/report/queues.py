@@ -16,6 +16,7 @@ from sim.mail import HERE, Code, Kind, Outcome, Place
 from sim.measures import MEASURES, View
 from sim.policy import retry
 from sim.record import Record
+from sim.report.consequences import consequences
 from sim.scenario import Scenario
 from sim.units import MINUTE, Floats, Seconds, clock, words
 
@@ -193,7 +194,7 @@ def what_happened(scenario: Scenario, record: Record) -> str:
     bounced = int((replies & (m["outcome"] == Outcome.BOUNCED)).sum())
     expired = int((replies & (m["outcome"] == Outcome.EXPIRED)).sum())
     strange = int((replies & (m["next_hop"] >> 40 == Place.STRANGE)).sum())
-    spam = int(((m["kind"] == Kind.SPAM) & (m["outcome"] != Outcome.REFUSED)).sum())
+    spam = int(((m["kind"] == Kind.SPAM) & np.isin(m["outcome"], (Outcome.MAILBOX, Outcome.JUNK))).sum())
     said = [
         f"Policy {record.run.policy}, seed {record.run.seed}, run {record.run.replication}, {words(record.run.horizon)}.",
         f"{spam:,} spam messages reached mailboxes; {values['autoreplies']:,.0f} autoreplies went to the outside, {strange:,} "
@@ -213,4 +214,4 @@ def what_happened(scenario: Scenario, record: Record) -> str:
         said.append(f"{values['notices_to_user']:.0f} failure and delay notices came back to the absent.")
         if not np.isnan(values["drained_after"]):
             said.append(f"After the switch-off the last hung reply left {values['drained_after']:.1f} h later.")
-    return " ".join(said)
+    return " ".join([*said, *consequences(record, values)])

@@ -1,0 +1,70 @@
+"""What else a run has led to, in sentences: causes, backscatter, listing, loops, attracted spam, alarms; nothing on what did not happen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from sim.mail import Kind
+from sim.record import Record
+from sim.units import HOUR, clock, words
+
+__all__ = ["consequences"]
+
+
+def consequences(record: Record, values: Mapping[str, float]) -> list[str]:
+    """Sentences on a record and its measures (`sim.measure`)."""
+    said = _causes(record)
+    made = record.columns("messages")["kind"]
+    counts = ((Kind.RECEIPT, "receipts"), (Kind.FORWARD, "forwards"), (Kind.NEWSLETTER, "newsletters"))
+    sent = [f"{n:,} {name}" for kind, name in counts if (n := int((made == kind).sum()))]
+    if sent:
+        said.append(f"{' and '.join(sent)} were sent.")
+    if values["spam_relayed"]:
+        said.append(f"{values['spam_relayed']:,.0f} spam messages left through this server and arrived.")
+    if values["backscatter_notices"]:
+        said.append(f"{values['backscatter_notices']:,.0f} notices and receipts reached people whose address was forged.")
+    if values["listed_hours"]:
+        said.append(
+            f"A block list had the server for {values['listed_hours']:.0f} h, from {clock(values['listed_after'] * HOUR)}; "
+            f"{values['wanted_refused']:.0f} wanted messages were refused for it."
+        )
+    if values["answers_to_replies"]:
+        said.append(
+            f"{values['answers_to_replies']:,.0f} answers of other responders came back; {values['loops']:.0f} loops went on, "
+            f"the longest with {values['loop_longest']:.0f} replies."
+        )
+    if values["spam_attracted"]:
+        said.append(f"{values['spam_attracted']:,.0f} spam messages came because replies had confirmed an address (a what-if).")
+    if values["breaker_open"]:
+        said.append(f"A breaker, which no server here has, kept replies from the outside for {values['breaker_open']:.0f} h.")
+    return [*said, *_alarm(record, values)]
+
+
+def _causes(record: Record) -> list[str]:
+    """The rival causes, with their times."""
+    acts = record.columns("acts")
+    found = [
+        f"{what.removeprefix('cause ').replace('-', ' ')} ({who}) from {clock(at)} to {clock(until)}"
+        for at, until, what, who in zip(*(acts[name].tolist() for name in ("at", "until", "what", "who")), strict=True)
+        if what.startswith("cause ")
+    ]
+    return [f"Beside the story: {'; '.join(found)}."] if found else []
+
+
+def _alarm(record: Record, values: Mapping[str, float]) -> list[str]:
+    """The alert on queues in Retry, and what it makes of a compromise."""
+    first = values["alarm_after_queues"]
+    if math.isnan(first):
+        return []
+    limit = record.run.alarms.get("queues", 10.0)
+    said = (
+        f"An alert at more than {limit:.0f} queues in Retry would first have gone off on {clock(first * HOUR)}; it would have gone off for "
+        f"nothing on {values['false_alarm_days_queues']:.0f} days."
+    )
+    noticed, missed = values["compromise_noticed_queues"], values["compromise_missed_queues"]
+    if math.isnan(missed):
+        return [said]
+    if missed:
+        return [said, "Once the server is misused it would have said nothing new of it to the end of the run."]
+    return [said, f"Once the server is misused it would have told of it after {words(noticed * 24 * HOUR)}."]
