@@ -109,7 +109,7 @@ def test_show_resolves_a_scenario_and_explains_a_key(tmp_path):
     assert "= 24 queues" in shown
     assert "2 % to 46 %" in mailflow("show", "spam.unresolvable", cwd=tmp_path).stdout
     assert set(reader.fields()) == {line.split()[0] for line in mailflow("show", "schema", cwd=tmp_path).stdout.splitlines()}
-    for what in ("scenarios", "policies", "servers"):
+    for what in ("scenarios", "policies", "servers", "responders", "rfc5230", "replies.every", "replies.responder"):
         assert mailflow("show", what, cwd=tmp_path).returncode == 0
 
 

@@ -19,26 +19,32 @@ __all__ = ["show"]
 
 
 def show(
-    what: Annotated[str, typer.Argument(help="scenarios, policies, servers, schema, a key, or a scenario's file or name.")] = "scenarios",
+    what: Annotated[
+        str, typer.Argument(help="scenarios, policies, servers, responders, schema, a key, a responder, or a scenario's file or name.")
+    ] = "scenarios",
     settings: Set = None,
 ) -> None:
     """List what there is, explain a key, or resolve a scenario with every value, its unit and source. Runs nothing."""
     from sim import scenario
+    from sim.profiles import responders
+    from sim.report import responders as report
     from sim.scenario import reader
 
-    lists = {"scenarios": _scenarios, "policies": _policies, "servers": _servers, "schema": _schema}
+    lists = {"scenarios": _scenarios, "policies": _policies, "servers": _servers, "schema": _schema, "responders": _responders}
     key = re.sub(r"\[\d*\]", "[]", what)
     if what in lists:
         lines = lists[what]()
     elif key in reader.fields():
         lines = _key(key)
+    elif what in responders.RESPONDERS:
+        lines = report.page(responders.RESPONDERS[what])
     else:
         try:
             lines = _resolved(scenario.load(what, settings or []))
         except BadInput as error:
             if error.where == "scenario":
-                words = [*lists, *reader.fields(), *reader.known()]
-                raise BadInput("show", f"{what!r} is not a list, a key or a scenario{nearest(what, words)}") from None
+                words = [*lists, *reader.fields(), *responders.RESPONDERS, *reader.known()]
+                raise BadInput("show", f"{what!r} is not a list, a key, a responder or a scenario{nearest(what, words)}") from None
             raise
     output.emit("\n".join(lines))
 
@@ -61,8 +67,15 @@ def _servers() -> Iterator[str]:
         for key, setting in profile.settings.items():
             band = f" [{setting.low} to {setting.high}]" if setting.low is not None else ""
             yield f"  {key:34} {plain(setting.value):34} {setting.tag.value:11} {setting.source}{band}"
+        yield f"  {'replies.responder':34} {profile.responder}"
         for item in profile.undocumented:
             yield f"  not documented: {item}"
+
+
+def _responders() -> Iterator[str]:
+    from sim.report.responders import listing
+
+    return listing()
 
 
 def _policies() -> Iterator[str]:
@@ -90,6 +103,7 @@ def _schema() -> Iterator[str]:
 
 def _key(key: str) -> Iterator[str]:
     from sim import profiles
+    from sim.profiles import Setting, responders
     from sim.scenario import reader
     from sim.scenario.reader import plain
 
@@ -100,10 +114,15 @@ def _key(key: str) -> Iterator[str]:
     if extra.get("unit"):
         yield f"  unit     {extra['unit']}"
     if extra.get("tag") == "profile":
-        for profile in profiles.PROFILES.values():
-            setting = profile.settings[key]
+        if key == "replies.responder":
+            known = {profile.short: Setting(profile.responder, "its own") for profile in profiles.PROFILES.values()}
+        elif key.startswith("replies."):
+            known = {name: auto.settings[key] for name, auto in responders.RESPONDERS.items()}
+        else:
+            known = {profile.short: profile.settings[key] for profile in profiles.PROFILES.values()}
+        for name, setting in known.items():
             band = f" [{setting.low} to {setting.high}]" if setting.low is not None else ""
-            yield f"  default  {plain(setting.value)} on {profile.short} ({setting.tag.value}: {setting.source}){band}"
+            yield f"  default  {plain(setting.value)} on {name} ({setting.tag.value}: {setting.source}){band}"
         return
     yield "  default  " + ("none, it must be given" if info.is_required() else plain(info.default) if info.default is not None else "none")
     yield f"  source   {extra.get('tag', 'site')}: {extra.get('source', 'a fact of the site')}"

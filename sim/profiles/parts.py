@@ -44,7 +44,7 @@ class Switch:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A server: defaults by key of `[server]` and `[replies]`, policies, filters it really had, and what its queue tool looks like."""
+    """A server: defaults by key of `[server]`, its autoresponder, policies, filters it really had, and what its queue tool looks like."""
 
     name: str
     title: str
@@ -54,4 +54,5 @@ class Profile:
     filters: Mapping[str, str]  # filter -> what provides it here, or "this server did not have it: ..."
     glitch_on: frozenset[Code]
     default_policy: str
+    responder: str  # its own autoresponder, of sim.profiles.responders
     undocumented: tuple[str, ...] = ()

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from sim.mail import HERE, Ints, Kind, Truth
+from sim.mail import HERE, Flags, Ints, Kind, Truth
 from sim.units import Floats
 from sim.workload import Rows
 
@@ -18,9 +17,7 @@ DICE: Final = 6  # numbers drawn for a row beside its time and mailbox
 _TRUTH: Final = {Kind.SPAM: Truth.UNKNOWN, Kind.WANTED: Truth.WANTED, Kind.INTERNAL: Truth.INTERNAL, Kind.LIST: Truth.LIST}
 
 
-def arrived(
-    at: Floats, kind: Kind, sender: Ints, domain: Ints, mailbox: Ints, size: Ints, flags: npt.NDArray[np.uint16], dice: Floats
-) -> Rows:
+def arrived(at: Floats, kind: Kind, sender: Ints, domain: Ints, mailbox: Ints, size: Ints, flags: Flags, dice: Floats) -> Rows:
     """Rows that come to a mailbox here. What the senders of spam are is filled in later, for many rows at once."""
     n = len(at)
     return Rows(

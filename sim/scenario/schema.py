@@ -7,12 +7,14 @@ Each table is a frozen pydantic model, and each field says in its metadata how w
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from sim import units
+from sim.policy.autoreply import EVERY_MESSAGE, ONCE, UNLIMITED
 from sim.profiles import Tag
 
 __all__ = ["Absence", "Change", "Document", "Filter", "Office", "Replies", "Server", "Spam", "Verdict", "Wanted", "World"]
@@ -47,6 +49,26 @@ def _rate(per: str, example: str) -> Callable[[object], float]:
     return _text(parse, example)
 
 
+def _every(value: object) -> float:
+    if value == "absence":
+        return ONCE
+    if value == "message":
+        return EVERY_MESSAGE
+    try:
+        return _text(units.duration, "7 d")(value)
+    except ValueError as error:
+        raise ValueError(f"{error}; or 'absence' (once per absence) or 'message' (every message)") from None
+
+
+def _history(value: object) -> object:
+    return UNLIMITED if value == "unlimited" else value
+
+
+def _limit(value: object) -> float:
+    """Replies in an hour."""
+    return math.inf if value == "off" else _rate("mailbox", "20/mailbox/hour")(value) * units.HOUR
+
+
 _MOST_PER_DAY = 100_000
 Duration = Annotated[float, BeforeValidator(_text(units.duration, "10 min"))]
 Moment = Annotated[float, BeforeValidator(_text(units.moment, "day 3 12:00"))]
@@ -56,6 +78,9 @@ HopRate = Annotated[float, BeforeValidator(_rate("hop", "1/hop/week"))]
 Size = Annotated[float, BeforeValidator(_text(units.size, "4 kB"))]
 Share = Annotated[float, BeforeValidator(_share)]
 Rest = Annotated[float | None, BeforeValidator(_rest)]
+Every = Annotated[float, BeforeValidator(_every)]
+History = Annotated[int, BeforeValidator(_history)]
+Limit = Annotated[float, BeforeValidator(_limit)]
 
 
 def _key(
@@ -103,10 +128,16 @@ class Server(_Table):
 
 
 class Replies(_Table):
-    """The autoresponder: what it does not answer. Defaults are the profile's."""
+    """The autoresponder: what it does not answer, and how long it remembers. Defaults are the responder's."""
 
+    responder: str | None = _of_profile("which autoresponder; left out: the server's own; `mailflow show responders` lists them")
     return_path: Literal["user", "null"] | None = _of_profile("return path of an autoreply")
-    history: int | None = _of_profile("senders remembered per absence", ge=1)
+    every: Every | None = _of_profile("a sender is answered again after this; 'absence': once per absence; 'message': every message", "s")
+    history: History | None = _of_profile("senders remembered per absence, or 'unlimited'", ge=1)
+    when_full: Literal["answer", "forget"] | None = _of_profile(
+        "a sender who does not fit into the history is answered every time, or the oldest is forgotten for him"
+    )
+    rate_limit: Limit | None = _of_profile("replies of a mailbox in any hour at most, as in '20/mailbox/hour', or 'off'", "1/h", ge=0)
     ignore_auto_submitted: bool | None = _of_profile("mail with Auto-Submitted other than 'no' is not answered")
     ignore_precedence: bool | None = _of_profile("mail with Precedence bulk, list or junk is not answered")
     ignore_list_headers: bool | None = _of_profile("mail with a List-* header is not answered")
@@ -114,6 +145,8 @@ class Replies(_Table):
     ignore_system_senders: bool | None = _of_profile("mail from mailer-daemon, owner-* and the like is not answered")
     ignore_own_address: bool | None = _of_profile("mail that claims to come from oneself is not answered")
     only_if_addressed: bool | None = _of_profile("answered only if one's own address stands in To or Cc")
+    ignore_spam_flag: bool | None = _of_profile("mail with X-Spam-Flag: YES is not answered; shows with real mail only")
+    ignore_spf_fail: bool | None = _of_profile("mail whose sender fails SPF is not answered; shows with real mail only")
     ignore_junk: bool | None = _of_profile("mail filed as junk is not answered")
 
 
