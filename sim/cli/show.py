@@ -20,16 +20,27 @@ __all__ = ["show"]
 
 def show(
     what: Annotated[
-        str, typer.Argument(help="scenarios, policies, servers, schema, a server, a key, or a scenario's file or name.")
+        str,
+        typer.Argument(
+            help="scenarios, policies, servers, responders, schema, a server, a responder, a key, or a scenario's file or name."
+        ),
     ] = "scenarios",
     settings: Set = None,
 ) -> None:
     """List what there is, explain a key, or resolve a scenario with every value, its unit and source. Runs nothing."""
     from sim import profiles, scenario
+    from sim.profiles.responders import RESPONDERS
+    from sim.report import responders
     from sim.report.servers import server_list, server_page
     from sim.scenario import reader
 
-    lists = {"scenarios": _scenarios, "policies": _policies, "servers": server_list, "schema": _schema}
+    lists = {
+        "scenarios": _scenarios,
+        "policies": _policies,
+        "servers": server_list,
+        "responders": responders.listing,
+        "schema": _schema,
+    }
     key = re.sub(r"\[\d*\]", "[]", what)
     if what in lists:
         lines = lists[what]()
@@ -37,13 +48,17 @@ def show(
         lines = server_page(profiles.find(what))
     elif key in reader.fields():
         lines = _key(key)
+    elif what in RESPONDERS:
+        lines = responders.page(RESPONDERS[what])
     else:
         try:
             lines = _resolved(scenario.load(what, settings or []))
         except BadInput as error:
             if error.where == "scenario":
-                words = [*lists, *profiles.PROFILES, *profiles.ALIASES, *reader.fields(), *reader.known()]
-                raise BadInput("show", f"{what!r} is not a list, a server, a key or a scenario{nearest(what, words)}") from None
+                words = [*lists, *profiles.PROFILES, *profiles.ALIASES, *RESPONDERS, *reader.fields(), *reader.known()]
+                raise BadInput(
+                    "show", f"{what!r} is not a list, a server, a responder, a key or a scenario{nearest(what, words)}"
+                ) from None
             raise
     output.emit("\n".join(lines))
 
@@ -81,6 +96,7 @@ def _schema() -> Iterator[str]:
 
 def _key(key: str) -> Iterator[str]:
     from sim import profiles
+    from sim.profiles import Setting, responders
     from sim.scenario import reader
     from sim.scenario.reader import plain
 
@@ -91,12 +107,15 @@ def _key(key: str) -> Iterator[str]:
     if extra.get("unit"):
         yield f"  unit     {extra['unit']}"
     if extra.get("tag") == "profile":
-        for profile in profiles.PROFILES.values():
-            setting = profile.settings.get(key)
-            if setting is None:
-                continue
+        if key == "replies.responder":
+            known = {profile.short: Setting(profile.responder, "its own") for profile in profiles.PROFILES.values()}
+        elif key.startswith("replies."):
+            known = {name: auto.settings[key] for name, auto in responders.RESPONDERS.items()}
+        else:
+            known = {profile.short: profile.settings[key] for profile in profiles.PROFILES.values() if key in profile.settings}
+        for name, setting in known.items():
             band = f" [{setting.low} to {setting.high}]" if setting.low is not None else ""
-            yield f"  default  {plain(setting.value)} on {profile.short} ({setting.tag.value}: {setting.source}){band}"
+            yield f"  default  {plain(setting.value)} on {name} ({setting.tag.value}: {setting.source}){band}"
         return
     yield "  default  " + ("none, it must be given" if info.is_required() else plain(info.default) if info.default is not None else "none")
     yield f"  source   {extra.get('tag', 'site')}: {extra.get('source', 'a fact of the site')}"

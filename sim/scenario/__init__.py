@@ -17,8 +17,9 @@ from sim.errors import BadInput, Unavailable, nearest
 from sim.policy import retry
 from sim.policy.admission import Filter, FilterKind
 from sim.policy.autoreply import POLICIES, Audience, Responder
-from sim.profiles import Profile, Setting, Tag
-from sim.scenario import causes, reader
+from sim.profiles import Profile, Setting, Tag, responders
+from sim.profiles.responders import Autoresponder
+from sim.scenario import causes, reader, replies
 from sim.scenario.rules import queue_rules
 from sim.scenario.schema import Document
 from sim.units import DAY, HOUR, Seconds
@@ -93,8 +94,19 @@ class Scenario:
         ends = [float(corpus.at[-1]) for corpus in (self.replay, self.replay_wanted) if corpus is not None]
         return math.ceil((max(ends, default=0.0) + self._seconds("server.expiry")) / DAY) * DAY
 
+    @property
+    def autoresponder(self) -> Autoresponder:
+        """The autoresponder's documented defaults: the server's own, or another that `replies.responder` names."""
+        return responders.find(self.document.replies.responder or self.profile.responder)
+
+    def _default(self, key: str) -> Setting | None:
+        """The profile's value of a key, where it has one."""
+        if key == "replies.responder":
+            return Setting(self.profile.responder, f"{self.profile.short}'s own")
+        return self.autoresponder.settings.get(key) if key.startswith("replies.") else self.profile.settings.get(key)
+
     def number(self, key: str) -> object:
-        """The value of a key of `[server]` or `[replies]`: the file's, else the profile's; durations in seconds."""
+        """The value of a key of `[server]`: the file's, else the profile's; durations in seconds."""
         table, _, name = key.partition(".")
         value = getattr(getattr(self.document, table), name)
         if value is not None:
@@ -113,32 +125,8 @@ class Scenario:
         return queue_rules(self.profile, self.number)
 
     def responder(self) -> Responder:
-        """The autoresponder's switches."""
-        on = {
-            name: bool(self.number(f"replies.{name}"))
-            for name in (
-                "ignore_auto_submitted",
-                "ignore_precedence",
-                "ignore_list_headers",
-                "ignore_suppress_header",
-                "ignore_system_senders",
-                "ignore_own_address",
-                "only_if_addressed",
-                "ignore_junk",
-            )
-        }
-        return Responder(
-            auto_submitted=on["ignore_auto_submitted"],
-            precedence=on["ignore_precedence"],
-            list_header=on["ignore_list_headers"],
-            suppress_header=on["ignore_suppress_header"],
-            system_sender=on["ignore_system_senders"],
-            own_address=on["ignore_own_address"],
-            not_to_me=on["only_if_addressed"],
-            junk=on["ignore_junk"],
-            history=int(self._seconds("replies.history")),
-            user_return_path=self.number("replies.return_path") == "user",
-        )
+        """The autoresponder as it is set up here."""
+        return replies.responder(self.autoresponder, self.document.replies)
 
     def filter(self) -> Filter:
         """What is done with spam before a reply is decided."""
@@ -216,12 +204,15 @@ class Scenario:
             node: Any = self.plain
             for part in key.split("."):
                 node = node.get(part) if isinstance(node, dict) else None
-            setting = self.profile.settings.get(key)
+            setting = self._default(key)
             if extra.get("tag") == "profile" and setting is None:
                 continue  # no setting of this server
             if key in self.origins:
                 origin = self.origins[key]
-                found.append(Input(key, node, extra["unit"], meaning, origin.source, origin.tag, origin.low, origin.high))
+                source = origin.source
+                if setting is not None and setting.source.startswith(responders.NOT_HERE) and node != setting.value:
+                    source = f"{responders.NOT_HERE}, simulated; {source}"
+                found.append(Input(key, node, extra["unit"], meaning, source, origin.tag, origin.low, origin.high))
             elif isinstance(setting, Setting):
                 found.append(Input(key, setting.value, extra["unit"], meaning, setting.source, setting.tag, setting.low, setting.high))
             elif isinstance(node, dict) and node:
@@ -318,6 +309,7 @@ def _consistent(scenario: Scenario) -> None:
             raise wrong("office.people", f"{person!r} is not a name for a mailbox: write it in small letters, as in 'ann'")
     try:
         profiles.find(document.server.profile)
+        scenario.autoresponder  # noqa: B018  complains of a name that is not known
         scenario.audience(document.server.policy)
         for n, change in enumerate(document.change, start=1):
             if change.policy is not None:
@@ -340,8 +332,8 @@ def _consistent(scenario: Scenario) -> None:
     if document.days is None and not document.replay_required:
         raise wrong("days", "is missing: length of the run in days")
     for key, (_, info) in reader.fields().items():
-        if (info.json_schema_extra or {}).get("tag") == "profile" and key in scenario.origins and key not in scenario.profile.settings:
-            known = [name for name in scenario.profile.settings if name.startswith(key.partition(".")[0] + ".")]
+        if (info.json_schema_extra or {}).get("tag") == "profile" and key in scenario.origins and scenario._default(key) is None:
+            known = [name for name in scenario.profile.settings if name.startswith("server.")]
             raise wrong(key, f"is no setting of {scenario.profile.short}{nearest(key, known) or ': it has ' + ', '.join(known)}")
     try:
         rules = scenario.queue_rules()

@@ -9,9 +9,27 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from sim import units
+from sim.policy.autoreply import EVERY_MESSAGE, ONCE, UNLIMITED
 from sim.profiles import Tag
 
-__all__ = ["Duration", "HopRate", "Moment", "OfficeRate", "Patience", "Rate", "Rest", "Share", "Size", "Table", "Week", "key", "of_profile"]
+__all__ = [
+    "Duration",
+    "Every",
+    "History",
+    "HopRate",
+    "Limit",
+    "Moment",
+    "OfficeRate",
+    "Patience",
+    "Rate",
+    "Rest",
+    "Share",
+    "Size",
+    "Table",
+    "Week",
+    "key",
+    "of_profile",
+]
 
 
 def _text(parse: Callable[[str], float], example: str) -> Callable[[object], float]:
@@ -70,6 +88,26 @@ def _rate(per: str, example: str) -> Callable[[object], float]:
     return _text(parse, example)
 
 
+def _every(value: object) -> float:
+    if value == "absence":
+        return ONCE
+    if value == "message":
+        return EVERY_MESSAGE
+    try:
+        return _text(units.duration, "7 d")(value)
+    except ValueError as error:
+        raise ValueError(f"{error}; or 'absence' (once per absence) or 'message' (every message)") from None
+
+
+def _history(value: object) -> object:
+    return UNLIMITED if value == "unlimited" else value
+
+
+def _limit(value: object) -> float:
+    """Replies in an hour."""
+    return math.inf if value == "off" else _rate("mailbox", "20/mailbox/hour")(value) * units.HOUR
+
+
 _MOST_PER_DAY = 100_000
 Duration = Annotated[float, BeforeValidator(_text(units.duration, "10 min"))]
 Patience = Annotated[float, BeforeValidator(_text(_patience, "10 min"))]
@@ -81,6 +119,9 @@ Size = Annotated[float, BeforeValidator(_text(units.size, "4 kB"))]
 Share = Annotated[float, BeforeValidator(_share)]
 Rest = Annotated[float | None, BeforeValidator(_rest)]
 Week = Annotated[list[float], BeforeValidator(_week)]
+Every = Annotated[float, BeforeValidator(_every)]
+History = Annotated[int, BeforeValidator(_history)]
+Limit = Annotated[float, BeforeValidator(_limit)]
 
 
 def key(

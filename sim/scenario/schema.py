@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from sim.profiles import Tag
 from sim.scenario.causes import Causes
-from sim.scenario.fields import Duration, HopRate, Moment, OfficeRate, Patience, Rate, Rest, Share, Size, Week
+from sim.scenario.fields import Duration, Every, History, HopRate, Limit, Moment, OfficeRate, Patience, Rate, Rest, Share, Size, Week
 from sim.scenario.fields import Table as _Table
 from sim.scenario.fields import key as _key
 from sim.scenario.fields import of_profile as _of_profile
@@ -57,10 +57,16 @@ class Server(_Table):
 
 
 class Replies(_Table):
-    """The autoresponder: what it does not answer. Defaults are the profile's."""
+    """The autoresponder: what it does not answer, and how long it remembers. Defaults are the responder's."""
 
+    responder: str | None = _of_profile("which autoresponder; left out: the server's own; `mailflow show responders` lists them")
     return_path: Literal["user", "null"] | None = _of_profile("return path of an autoreply")
-    history: int | None = _of_profile("senders remembered per absence", ge=1)
+    every: Every | None = _of_profile("a sender is answered again after this; 'absence': once per absence; 'message': every message", "s")
+    history: History | None = _of_profile("senders remembered per absence, or 'unlimited'", ge=1)
+    when_full: Literal["answer", "forget"] | None = _of_profile(
+        "a sender who does not fit into the history is answered every time, or the oldest is forgotten for him"
+    )
+    rate_limit: Limit | None = _of_profile("replies of a mailbox in any hour at most, as in '20/mailbox/hour', or 'off'", "1/h", ge=0)
     ignore_auto_submitted: bool | None = _of_profile("mail with Auto-Submitted other than 'no' is not answered")
     ignore_precedence: bool | None = _of_profile("mail with Precedence bulk, list or junk is not answered")
     ignore_list_headers: bool | None = _of_profile("mail with a List-* header is not answered")
@@ -68,6 +74,8 @@ class Replies(_Table):
     ignore_system_senders: bool | None = _of_profile("mail from mailer-daemon, owner-* and the like is not answered")
     ignore_own_address: bool | None = _of_profile("mail that claims to come from oneself is not answered")
     only_if_addressed: bool | None = _of_profile("answered only if one's own address stands in To or Cc")
+    ignore_spam_flag: bool | None = _of_profile("mail with X-Spam-Flag: YES is not answered; shows with real mail only")
+    ignore_spf_fail: bool | None = _of_profile("mail whose sender fails SPF is not answered; shows with real mail only")
     ignore_junk: bool | None = _of_profile("mail filed as junk is not answered")
 
 
