@@ -13,9 +13,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from sim import units
+from sim.errors import nearest
 from sim.profiles import Tag
 
-__all__ = ["Absence", "Change", "Document", "Filter", "Office", "Replies", "Server", "Spam", "Verdict", "Wanted", "World"]
+__all__ = ["Absence", "Change", "Document", "Expected", "Filter", "Office", "Replies", "Server", "Spam", "Verdict", "Wanted", "World"]
 
 
 def _text(parse: Callable[[str], float], example: str) -> Callable[[object], float]:
@@ -361,6 +362,38 @@ class Verdict(_Table):
     )
 
 
+class Expected(_Table):
+    """What a scenario is to give: limits as text, a setting under which it must not, and the reason."""
+
+    limits: str
+    fails_with: tuple[str, ...] = ()
+    because: str = ""
+
+
+def _expected(value: object) -> object:
+    """`"20 .. 30"`, `0`, or `{ is = "20 .. 30", fails_with = "spam.rate=1/day", because = "..." }`."""
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        return Expected(limits=str(value))
+    if not isinstance(value, dict):
+        raise ValueError(f"{value!r} is not an expectation: write limits, as in '20 .. 30', '< 5' or '0'")
+    known = ("is", "fails_with", "because")
+    for word in value:
+        if word not in known:
+            raise ValueError(f"{word!r} is not one of {', '.join(known)}{nearest(word, known)}")
+    limits, fails, because = value.get("is"), value.get("fails_with", []), value.get("because", "")
+    if isinstance(limits, bool) or not isinstance(limits, str | int | float):
+        raise ValueError("is = ... is missing: the limits, as in is = '20 .. 30'")
+    settings = [fails] if isinstance(fails, str) else fails
+    if not isinstance(settings, list) or not all(isinstance(setting, str) for setting in settings):
+        raise ValueError(f"fails_with: {fails!r} is not a setting or a list of them, as in 'spam.unresolvable=2 %'")
+    if not isinstance(because, str):
+        raise ValueError(f"because: {because!r} is not a text")
+    return Expected(limits=str(limits), fails_with=tuple(settings), because=because)
+
+
+Expectation = Annotated[Expected, BeforeValidator(_expected)]
+
+
 class Document(_Table):
     """A scenario file."""
 
@@ -378,6 +411,7 @@ class Document(_Table):
     verdict: Verdict = Field(default_factory=Verdict)
     absence: list[Absence] = Field(default_factory=list)
     change: list[Change] = Field(default_factory=list)
+    expect: dict[str, Expectation] = _key({}, "what a run is to give, as in queues_in_retry_peak = '20 .. 30'", source="the question")
 
 
 Spam.model_rebuild()
