@@ -64,8 +64,9 @@ class Case:
     @classmethod
     def of(cls, found: Scenario, settings: Sequence[str] = (), keyword: str = "") -> Case:
         """Read the expectations, under settings if there are any. Raises BadInput for what is wrong in them."""
-        changed = found.with_settings(settings) if settings else found
         meant = checks.keyword(keyword)
+        checks.read(found)  # a file must be right without settings too
+        changed = found.with_settings(settings) if settings else found
         expectations = tuple(entry for entry in checks.read(changed) if meant(entry.id))
         return cls(changed, expectations, tuple(settings), found if settings else None)
 
@@ -189,7 +190,7 @@ def _with_causes(case: Case, results: list[Result], player: _Player) -> list[Res
 def _because_of_settings(case: Case, without: Scenario, failed: Sequence[Expectation], player: _Player) -> dict[str, str]:
     """What keeps its limits without `--set`."""
     entries = {entry.name: entry for entry in checks.read(without)}
-    asked = [entries[entry.name] for entry in failed]
+    asked = [entries[entry.name] for entry in failed if entry.name in entries]
     rows = player.rows("likely causes", [without], range(CAUSE_REPLICATIONS), asked)
     found = {}
     for entry in asked:

@@ -106,7 +106,7 @@ def read(scenario: Scenario) -> tuple[Expectation, ...]:
 
 def _expectations(scenario: Scenario) -> Iterator[Expectation]:
     for name, entry in scenario.document.expect.items():
-        where = f"{scenario.file}: expect.{name}"
+        where = f"{scenario.file}: expect." + (name if re.fullmatch(r"[\w-]+", name) else f'"{name}"')
         try:
             policy, minus, quantity = _policies(name, scenario)
             key, event_text, unit, decimals = _quantity(quantity, scenario)
@@ -125,7 +125,7 @@ def _expectations(scenario: Scenario) -> Iterator[Expectation]:
         try:
             scenario.with_settings(entry.fails_with)
         except BadInput as error:
-            raise BadInput(f"{where}: fails_with", error.found) from None
+            raise BadInput(f"{where}: fails_with", f"{', '.join(entry.fails_with)}: {error.found}") from None
 
 
 def _policies(name: str, scenario: Scenario) -> tuple[str, str, str]:
@@ -158,11 +158,12 @@ def _quantity(text: str, scenario: Scenario) -> tuple[Key, str, str, int]:
         if name in MEASURES:
             return (name, None), event, MEASURES[name].unit, MEASURES[name].decimals
         if name in CURVES:
-            raise ValueError(f"{name!r} is a count over time: say when, as in '{name} at day 5 12:00'{nearest(name, MEASURES)}")
+            raise ValueError(f"{name!r} is a count over time: say when, as in '{name} at day 5 12:00'{nearest(name + '_peak', MEASURES)}")
         raise ValueError(f"{name!r} is not a measure{nearest(name, MEASURES) or ': known are ' + ', '.join(MEASURES)}")
     if name not in CURVES:
-        what = "is one number of a whole run, not a count over time" if name in MEASURES else "is not a count over time"
-        raise ValueError(f"{name!r} {what}{nearest(name, CURVES) or ''}; at a time there are {', '.join(CURVES)}")
+        if name in MEASURES:
+            raise ValueError(f"{name!r} is one number of a whole run; counts over time are {', '.join(CURVES)}")
+        raise ValueError(f"{name!r} is not a count over time{nearest(name, CURVES) or ': known are ' + ', '.join(CURVES)}")
     moment = units.moment(at)
     knows_end = scenario.document.days is not None or scenario.replay is not None or scenario.replay_wanted is not None
     if knows_end and moment > scenario.horizon:
@@ -175,7 +176,7 @@ def _limits(text: str, unit: str) -> Limits:
     for words, sign in _WORDS.items():
         if plain.startswith(words):
             plain = sign + plain.removeprefix(words)
-    ends = re.split(r"\s*\.\.\s*|\s+to\s+", plain)
+    ends = re.split(r"\s*\.\.\s*|\s+to\s+", plain, maxsplit=1)
     if len(ends) == 2:
         low, high = (_amount(end, unit, text) for end in ends)
         if low > high:
@@ -195,15 +196,14 @@ def _amount(text: str, unit: str, whole: str) -> float:
     if not found:
         raise ValueError(f"{whole!r} is not a limit: {_WANTED}")
     value = float(found[1].replace(",", ""))
-    if unit == "%":
-        return units.share(text.strip()) if found[2] == "%" or not found[2] else _foreign(whole, unit)
+    if unit == "%" and found[2] in ("%", ""):
+        return units.share(text.strip())
     if not found[2] or found[2] == unit:
         return value
-    if unit not in ("s", "h"):
-        return _foreign(whole, unit)
-    seconds = units.duration(text.strip().lstrip("+-"))
+    try:
+        seconds = units.duration(text.strip().lstrip("+-")) if unit in ("s", "h") else math.nan
+    except ValueError:
+        seconds = math.nan
+    if math.isnan(seconds):
+        raise ValueError(f"{whole!r} is not a limit in {unit}: {_WANTED}")
     return math.copysign(seconds / (units.HOUR if unit == "h" else 1.0), value)
-
-
-def _foreign(whole: str, unit: str) -> float:
-    raise ValueError(f"{whole!r} is not a limit in {unit}: {_WANTED}")

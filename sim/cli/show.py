@@ -128,6 +128,8 @@ def _resolved(found: Scenario) -> Iterator[str]:
         deed = f"policy {change.policy}" if change.policy else "absence ends" if change.ends_absence else "replies "
         f"{'on' if change.replies else 'off'}"
         yield f"change: {clock(change.at)}, {who}: {deed}"
+    for name, entry in found.document.expect.items():
+        yield f"expected: {name}: {entry.limits}"
     estimate = by_hand(found)
     if estimate is not None:
         yield f"By hand, with replies to everyone: {estimate.sum()}."

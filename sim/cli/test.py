@@ -52,8 +52,8 @@ def check_scenarios(
     for path in (junitxml, json, table):
         if path:
             output.check(path)
-    if table and (keyword or settings):
-        raise BadInput("--table", "shows whole scenarios as they are: leave out -k and --set")
+    if table and (keyword or settings or exit_first):
+        raise BadInput("--table", "shows all scenarios, whole and as they are: leave out -k, -x and --set")
     files = _files(paths or ["scenarios"])
     cases = _cases(files, settings or [], keyword, replay, replay_wanted)
     began = time.monotonic()

@@ -25,7 +25,7 @@ def status(found: Sequence[Checked]) -> int:
 
 def text(found: Sequence[Checked], verbose: bool = False) -> list[str]:
     """Paragraphs: failures first, then what is undecided, what was skipped, and with `verbose` what has passed."""
-    parts = [_paragraph(result.lines()) for verdict in (Verdict.FAILED, Verdict.UNDECIDED) for one in found for result in one.of(verdict)]
+    parts = [_paragraph(result) for verdict in (Verdict.FAILED, Verdict.UNDECIDED) for one in found for result in one.of(verdict)]
     for one in found:
         if one.skipped:
             parts.append(f"SKIPPED {one.scenario} ({_counted(len(one.results), 'expectation')}): {one.skipped}")
@@ -33,13 +33,14 @@ def text(found: Sequence[Checked], verbose: bool = False) -> list[str]:
     if nothing:
         parts.append(f"Nothing is expected of {', '.join(nothing)}")
     if verbose:
-        parts += [_paragraph(result.lines()) for one in found for result in one.passed]
+        parts += [_paragraph(result) for one in found for result in one.passed]
     return parts
 
 
-def _paragraph(lines: Sequence[str]) -> str:
-    rest = [textwrap.fill(line, 110, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False) for line in lines[1:]]
-    return "\n".join([lines[0], *rest])
+def _paragraph(result: Result) -> str:
+    first, *rest = result.lines()
+    filled = [textwrap.fill(line, 110, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False) for line in rest]
+    return "\n".join([f"{result.verdict.upper()} {result.expectation.id}: {first}", *filled])
 
 
 def _counted(n: int, word: str) -> str:
@@ -165,10 +166,8 @@ def table(found: Sequence[Checked], lessons: Mapping[str, str], command: str, ve
     lines = [
         "# Scenarios",
         "",
-        f"<!-- Written by `{command}`; what is changed here by hand is lost. -->",
-        "",
-        f"Each is one file, its first comment says what it teaches, and `mailflow test NAME` checks what it expects of itself. `{command}`",
-        "wrote this table.",
+        f"Written by `{command}`; what is changed here by hand is lost.",
+        "Each is one file: its first comment says what it teaches, its `[expect]` what must come out, which `mailflow test NAME` checks.",
         "",
         "| scenario | what it teaches | policy | " + " | ".join(_COLUMNS.values()) + " | expectations passed |",
         "|---|---|---|" + "---:|" * (len(_COLUMNS) + 1),
