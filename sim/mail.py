@@ -16,6 +16,7 @@ __all__ = [
     "CONNECTION_FAILURES",
     "HERE",
     "NULL_SENDER",
+    "OUTGOING",
     "PERMANENT",
     "TEXTS",
     "Answer",
@@ -40,7 +41,7 @@ HERE: Final = 0  # the office's own domain, Place.OFFICE << 40
 
 
 class Kind(IntEnum):
-    """What a message is. The first five come from the workload; a run gives birth to the rest."""
+    """What a message is. SPAM to LIST, RELAY and NEWSLETTER come from the workload; a run gives birth to the rest."""
 
     SPAM = 0
     WANTED = 1  # from outside, to one of ours
@@ -50,6 +51,14 @@ class Kind(IntEnum):
     AUTOREPLY = 5
     FAILURE = 6  # a failure DSN, in Exchange's words an NDR
     DELAY = 7  # a delay DSN
+    RECEIPT = 8  # of delivery (n = 0) or of reading (n = 1)
+    FORWARD = 9  # sent on by a user's rule
+    RELAY = 10  # spam that leaves through this server: infected PC, stolen account, open relay
+    NEWSLETTER = 11  # one of our own users to many
+
+
+# Rows of the workload that leave through the outbound queues.
+OUTGOING: Final = (Kind.OUTBOUND, Kind.RELAY, Kind.NEWSLETTER)
 
 
 class Truth(IntEnum):
@@ -63,6 +72,9 @@ class Truth(IntEnum):
     FORGED_DEAD = 5  # nobody: no such domain, or no such mailbox
     SPAMMER = 6  # a mailbox that the spammer reads
     TRAP = 7  # a mailbox that only catches those who mail it
+    VICTIM = 8  # somebody to whom spam leaves through this server
+    READER = 9  # somebody on a list that one of our users keeps
+    NOBODY = 10  # an address that is gone, or was never there, and that no one forged
 
 
 class Outcome(IntEnum):
@@ -148,6 +160,7 @@ class Place(IntEnum):
     PROVIDER = 3  # large mailbox providers
     STRANGE = 4  # a domain that spam named as its sender
     LIST = 5
+    TARGET = 6  # whom spam from here is addressed to, and whom a user's own list names
 
 
 # Texts as the Exchange 2003 family shows them; FACTS 3.1, 3.2, 4.1 ("Additional queue information" is not documented word for word).

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from sim.mail import HERE, NULL_SENDER, Place, place
 from sim.record import Words
 from sim.streams import key
+from sim.world import GONE
 
 if TYPE_CHECKING:
     from sim.corpus import Corpus
@@ -20,7 +21,14 @@ if TYPE_CHECKING:
 __all__ = ["Names"]
 
 _POOL = 400  # names and words drawn once
-_TLD = {Place.PARTNER: "example", Place.OTHER: "example", Place.PROVIDER: "example", Place.STRANGE: "test", Place.LIST: "example"}
+_TLD = {
+    Place.PARTNER: "example",
+    Place.OTHER: "example",
+    Place.PROVIDER: "example",
+    Place.STRANGE: "test",
+    Place.LIST: "example",
+    Place.TARGET: "example",
+}
 _REPLAYED = 1 << 30  # as in realise
 _NUMBER = (1 << 40) - 1
 
@@ -80,7 +88,7 @@ class Names(Words):
         if where is Place.LIST:
             return f"lists{number + 1}.example"
         words = _pool()[2]
-        return f"{words[key(code) % _POOL]}{number}.{_TLD[where]}"
+        return f"{words[key(code) % _POOL]}{number & (GONE - 1) if where is Place.TARGET else number}.{_TLD[where]}"
 
     def _corpus(self, where: Place) -> Corpus | None:
         return self.replay if where in (Place.STRANGE, Place.PROVIDER) else self.replay_wanted

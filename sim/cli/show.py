@@ -19,17 +19,22 @@ __all__ = ["show"]
 
 
 def show(
-    what: Annotated[str, typer.Argument(help="scenarios, policies, servers, schema, a key, or a scenario's file or name.")] = "scenarios",
+    what: Annotated[
+        str, typer.Argument(help="scenarios, policies, servers, schema, a server, a key, or a scenario's file or name.")
+    ] = "scenarios",
     settings: Set = None,
 ) -> None:
     """List what there is, explain a key, or resolve a scenario with every value, its unit and source. Runs nothing."""
-    from sim import scenario
+    from sim import profiles, scenario
+    from sim.report.servers import server_list, server_page
     from sim.scenario import reader
 
-    lists = {"scenarios": _scenarios, "policies": _policies, "servers": _servers, "schema": _schema}
+    lists = {"scenarios": _scenarios, "policies": _policies, "servers": server_list, "schema": _schema}
     key = re.sub(r"\[\d*\]", "[]", what)
     if what in lists:
         lines = lists[what]()
+    elif what in profiles.PROFILES or what in profiles.ALIASES:
+        lines = server_page(profiles.find(what))
     elif key in reader.fields():
         lines = _key(key)
     else:
@@ -37,8 +42,8 @@ def show(
             lines = _resolved(scenario.load(what, settings or []))
         except BadInput as error:
             if error.where == "scenario":
-                words = [*lists, *reader.fields(), *reader.known()]
-                raise BadInput("show", f"{what!r} is not a list, a key or a scenario{nearest(what, words)}") from None
+                words = [*lists, *profiles.PROFILES, *profiles.ALIASES, *reader.fields(), *reader.known()]
+                raise BadInput("show", f"{what!r} is not a list, a server, a key or a scenario{nearest(what, words)}") from None
             raise
     output.emit("\n".join(lines))
 
@@ -49,20 +54,6 @@ def _scenarios() -> Iterator[str]:
 
     for name in reader.known():
         yield f"{name:24} {scenario.load(name).document.title}"
-
-
-def _servers() -> Iterator[str]:
-    from sim import profiles
-    from sim.scenario.reader import plain
-
-    for profile in profiles.PROFILES.values():
-        also = [alias for alias, name in profiles.ALIASES.items() if name == profile.name]
-        yield f"{profile.name:24} {profile.title}" + (f" (also {', '.join(also)})" if also else "")
-        for key, setting in profile.settings.items():
-            band = f" [{setting.low} to {setting.high}]" if setting.low is not None else ""
-            yield f"  {key:34} {plain(setting.value):34} {setting.tag.value:11} {setting.source}{band}"
-        for item in profile.undocumented:
-            yield f"  not documented: {item}"
 
 
 def _policies() -> Iterator[str]:
@@ -101,7 +92,9 @@ def _key(key: str) -> Iterator[str]:
         yield f"  unit     {extra['unit']}"
     if extra.get("tag") == "profile":
         for profile in profiles.PROFILES.values():
-            setting = profile.settings[key]
+            setting = profile.settings.get(key)
+            if setting is None:
+                continue
             band = f" [{setting.low} to {setting.high}]" if setting.low is not None else ""
             yield f"  default  {plain(setting.value)} on {profile.short} ({setting.tag.value}: {setting.source}){band}"
         return
@@ -125,8 +118,8 @@ def _resolved(found: Scenario) -> Iterator[str]:
         yield f"away: {found.person(absence.mailbox)}, {clock(absence.since)} to {clock(absence.until)}"
     for change in found.changes:
         who = found.person(change.mailbox) if change.mailbox >= 0 else "server"
-        deed = f"policy {change.policy}" if change.policy else "absence ends" if change.ends_absence else "replies "
-        f"{'on' if change.replies else 'off'}"
+        replies = f"replies {'on' if change.replies else 'off'}"
+        deed = f"policy {change.policy}" if change.policy else "absence ends" if change.ends_absence else replies
         yield f"change: {clock(change.at)}, {who}: {deed}"
     for name, entry in found.document.expect.items():
         yield f"expected: {name}: {entry.limits}"

@@ -7,78 +7,19 @@ Each table is a frozen pydantic model, and each field says in its metadata how w
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from sim import units
-from sim.errors import nearest
 from sim.profiles import Tag
+from sim.scenario.causes import Causes
+from sim.scenario.expected import Expectation
+from sim.scenario.fields import Duration, HopRate, Moment, OfficeRate, Patience, Rate, Rest, Share, Size, Week
+from sim.scenario.fields import Table as _Table
+from sim.scenario.fields import key as _key
+from sim.scenario.fields import of_profile as _of_profile
 
-__all__ = ["Absence", "Change", "Document", "Expected", "Filter", "Office", "Replies", "Server", "Spam", "Verdict", "Wanted", "World"]
-
-
-def _text(parse: Callable[[str], float], example: str) -> Callable[[object], float]:
-    def read(value: object) -> float:
-        if not isinstance(value, str):
-            raise ValueError(f"{value!r} has no unit: write it as a text, as in '{example}'")
-        return parse(value)
-
-    return read
-
-
-def _share(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ValueError(f"{value!r} is not a share: write a percentage, as in '42 %'")
-    return units.share(value)
-
-
-def _rest(value: object) -> float | None:
-    return None if value == "rest" else _share(value)
-
-
-def _rate(per: str, example: str) -> Callable[[object], float]:
-    def parse(text: str) -> float:
-        value = units.rate(text, per)
-        if value * units.DAY > _MOST_PER_DAY:
-            raise ValueError(f"{text!r} is more than {_MOST_PER_DAY:,}/{per}/day, which no scenario means")
-        return value
-
-    return _text(parse, example)
-
-
-_MOST_PER_DAY = 100_000
-Duration = Annotated[float, BeforeValidator(_text(units.duration, "10 min"))]
-Moment = Annotated[float, BeforeValidator(_text(units.moment, "day 3 12:00"))]
-Rate = Annotated[float, BeforeValidator(_rate("mailbox", "50/mailbox/day"))]
-OfficeRate = Annotated[float, BeforeValidator(_rate("office", "20/day"))]
-HopRate = Annotated[float, BeforeValidator(_rate("hop", "1/hop/week"))]
-Size = Annotated[float, BeforeValidator(_text(units.size, "4 kB"))]
-Share = Annotated[float, BeforeValidator(_share)]
-Rest = Annotated[float | None, BeforeValidator(_rest)]
-
-
-def _key(
-    default: Any,
-    meaning: str,
-    unit: str = "",
-    source: str = "a fact of the site",
-    tag: Tag = Tag.SITE,
-    low: object = None,
-    high: object = None,
-    **limits: Any,
-) -> Any:
-    extra: dict[str, Any] = {"unit": unit, "source": source, "tag": tag.value, "low": low, "high": high}
-    return Field(default=default, description=meaning, json_schema_extra=extra, validate_default=True, **limits)
-
-
-def _of_profile(meaning: str, unit: str = "", **limits: Any) -> Any:
-    return Field(default=None, description=meaning, json_schema_extra={"unit": unit, "source": "profile", "tag": "profile"}, **limits)
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+__all__ = ["Absence", "Change", "Document", "Filter", "Office", "Replies", "Server", "Spam", "Verdict", "Wanted", "World"]
 
 
 class Server(_Table):
@@ -89,11 +30,24 @@ class Server(_Table):
     retry: list[Duration] | None = _of_profile(
         "waits after the 1st, 2nd, 3rd ... failed connection; the last one for ever", "s", min_length=1
     )
+    minimal_backoff: Duration | None = _of_profile("shortest wait of a deferred message", "s", gt=0)
+    maximal_backoff: Duration | None = _of_profile("longest wait of a deferred message", "s", gt=0)
+    queue_run: Duration | None = _of_profile("time between two scans of the deferred queue", "s", gt=0)
+    retry_rule: str | None = _of_profile("retry rule in Exim's notation, as in 'F,2h,15m; G,16h,1h,1.5; F,4d,6h'")
+    retry_skip: int | None = _of_profile("added to the root of a message's age before it is squared (qmail's chanskip)", ge=1, le=1000)
+    retry_unit: Duration | None = _of_profile("unit of the squares by which retries spread", "s", gt=0)
+    first_retry: Duration | None = _of_profile("first wait, doubled after each failure", "s", gt=0)
+    longest_retry: Patience | None = _of_profile("longest wait; or 'none'", "s", gt=0)
+    most_attempts: int | None = _of_profile("attempts after which a message is given up", ge=1)
+    resubmit_after: Patience | None = _of_profile("a queue in Retry for this long begins afresh; or 'never'", "s", gt=0)
+    suspend_for: Duration | None = _of_profile("mail to a dead next hop is deferred without an attempt for this long", "s", ge=0)
+    suspend_after: int | None = _of_profile("failed connections in a row that make a next hop dead", ge=1, le=1000)
+    nxdomain: Literal["permanent", "temporary"] | None = _of_profile("what a domain that does not exist is: an NDR at once, or Retry")
     glitch_retries: int | None = _of_profile("quick retries before that, where the server makes them", ge=0, le=15)
     glitch_interval: Duration | None = _of_profile("wait between quick retries", "s", gt=0)
     message_retry: Duration | None = _of_profile("wait of one message that was refused 4xx", "s", gt=0)
     expiry: Duration | None = _of_profile("lifetime of a message in the queue", "s", gt=0)
-    delay_notice: Duration | None = _of_profile("a message still queued after this is reported to its sender", "s", gt=0)
+    delay_notice: Patience | None = _of_profile("a message still queued after this is reported to its sender; or 'never'", "s", gt=0)
     forget_after: Duration | None = _of_profile("an empty queue forgets its stage after this", "s", gt=0)
     connections: int | None = _of_profile("outbound connections at most, all together", ge=1, le=100_000)
     connections_per_hop: int | None = _of_profile("outbound connections at most, to one next hop", ge=1, le=100_000)
@@ -144,6 +98,10 @@ class Wanted(_Table):
     newcomers: Share = _key("4 %", "share of wanted mail from people who write for the first time", "share")
     flagged: Share = _key("72 %", "list mail that says Precedence: bulk", "share", "FACTS 9: HAM", Tag.MEASURED)
     list_headers: Share = _key("70 %", "list mail with a List-* header", "share", "FACTS 9: HAM", Tag.MEASURED)
+    profile: Week = _key(
+        "office",
+        "when people write: 'office' = by office.opens, closes and outside_hours; 'flat'; or weights of 24 or 168 hours from Monday 00:00",
+    )
     typos: Share = _key("1 %", "outgoing mail to a mailbox that does not exist", "share")
     median_size: Size = _key("3.7 kB", "median size", "bytes", "FACTS 9: HAM, lognormal, ln 8.207", Tag.MEASURED)
     size_sigma: float = _key(0.813, "sigma of ln(bytes)", "", "FACTS 9: HAM", Tag.MEASURED, gt=0, le=5)
@@ -155,6 +113,18 @@ class Spam(_Table):
     rate: Rate = _key("4/mailbox/day", "spam that reaches each mailbox, after whatever filter there is", "1/s")
     mailboxes: dict[str, Rate] = _key({}, "other rates, by person", "1/s")
     unknown_recipients: OfficeRate = _key("40/day", "spam to mailboxes that do not exist here, refused at SMTP", "1/s")
+    profile: Week = _key(
+        "flat",
+        "when spam comes: 'flat', 'measured' (days of the week, FACTS 9: SA), 'office', or weights of 24 or 168 hours from Monday 00:00",
+    )
+    arrivals: Literal["steady", "campaigns"] = _key(
+        "steady", "one by one at a steady rate, or in campaigns that hit many mailboxes", source="the question"
+    )
+    harvests: OfficeRate = _key(
+        "0/day", "directory harvests: bursts of mail to guessed names; an average company met 150/day (FACTS 6.4)", "1/s"
+    )
+    harvest_size: int = _key(250, "guessed names in a harvest", "", "FACTS 6.4: Postini, January 2005", Tag.DOCUMENTED, ge=1, le=100_000)
+    harvest_length: Duration = _key("10 min", "a harvest takes", "s", "assumed; no source", Tag.ASSUMED, "1 min", "2 h", gt=0)
     new_domains: Share = _key(
         "57 %",
         "sender domains that the first 100 messages bring, large providers left out",
@@ -223,6 +193,7 @@ class Spam(_Table):
     median_size: Size = _key("4.4 kB", "median size", "bytes", "FACTS 9: SA, lognormal, ln 8.398", Tag.MEASURED)
     size_sigma: float = _key(0.77, "sigma of ln(bytes)", "", "FACTS 9: SA", Tag.MEASURED, gt=0, le=5)
     addresses: SpamAddresses = Field(default_factory=lambda: SpamAddresses())
+    campaigns: SpamCampaigns = Field(default_factory=lambda: SpamCampaigns())
 
     @model_validator(mode="after")
     def _adds_up(self) -> Spam:
@@ -232,6 +203,71 @@ class Spam(_Table):
         if self.new_domains + self.providers > 1.0 + 1e-9:
             raise ValueError(
                 f"new_domains and providers add up to {self.new_domains + self.providers:.4g} of the messages, more than 100 %"
+            )
+        return self
+
+
+class SpamCampaigns(_Table):
+    """How spam comes in campaigns, where `arrivals = "campaigns"`. A campaign mails each mailbox at most once."""
+
+    share: Share = _key(
+        "73 %",
+        "spam that comes in campaigns; the rest comes one by one",
+        "share",
+        "FACTS 9: PX, 1 - connections of the median hour (20.5) / of the mean hour (74.7)",
+        Tag.MEASURED,
+    )
+    smallest: Share = _key(
+        "1 %",
+        "share of the mailboxes that the smallest campaign reaches; sizes between the two are as frequent as 1/size",
+        "share",
+        "assumed; Zipf-like (FACTS 6.4: S158)",
+        Tag.ASSUMED,
+        "0.1 %",
+        "10 %",
+        gt=0,
+    )
+    largest: Share = _key(
+        "100 %",
+        "share of the mailboxes that the largest campaign reaches",
+        "share",
+        "assumed: the Fano factors of FACTS 9: PX come out at 1,500 mailboxes",
+        Tag.ASSUMED,
+        "10 %",
+        "100 %",
+        gt=0,
+    )
+    length: Duration = _key(
+        "105 min", "median time that a campaign takes", "s", "fitted to the Fano factors of FACTS 9: PX", Tag.MEASURED, gt=0
+    )
+    length_sigma: float = _key(2.06, "sigma of ln(time)", "", "fitted to the Fano factors of FACTS 9: PX", Tag.MEASURED, gt=0, le=5)
+    longest: Duration = _key(
+        "12 h", "no campaign takes longer", "s", "assumed: the fit is no worse from 4 h to 24 h", Tag.ASSUMED, "4 h", "24 h", gt=0
+    )
+    day_variation: float = _key(
+        0.42,
+        "spread of the rate from day to day, as a share of its mean",
+        "",
+        "fitted to one mailbox's daily Fano factor, FACTS 9: SA",
+        Tag.MEASURED,
+        ge=0,
+        le=3,
+    )
+    own_senders: Share = _key(
+        "50 %",
+        "a message of a campaign that repeats a sender's domain takes it from the same campaign, in this share",
+        "share",
+        "assumed; no source",
+        Tag.ASSUMED,
+        "0 %",
+        "100 %",
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> SpamCampaigns:
+        if self.smallest > self.largest:
+            raise ValueError(
+                f"the smallest campaign reaches {self.smallest * 100:.4g} %, more than the largest, {self.largest * 100:.4g} %"
             )
         return self
 
@@ -279,6 +315,9 @@ class Filter(_Table):
     """What is done with spam before a reply is decided."""
 
     kind: Literal["none", "junk-first", "refuse-unresolvable"] = _key("none", "which filter", source="the question")
+    recipients: bool = _key(
+        True, "mail to a mailbox that does not exist here is refused at SMTP; false: it is taken, and reported to its sender later"
+    )
     hit: Share = _key(
         "90 %",
         "spam that it hits; with refuse-unresolvable, of the spam from such domains",
@@ -362,38 +401,6 @@ class Verdict(_Table):
     )
 
 
-class Expected(_Table):
-    """What a scenario is to give: limits as text, a setting under which it must not, and the reason."""
-
-    limits: str
-    fails_with: tuple[str, ...] = ()
-    because: str = ""
-
-
-def _expected(value: object) -> object:
-    """`"20 .. 30"`, `0`, or `{ is = "20 .. 30", fails_with = "spam.rate=1/day", because = "..." }`."""
-    if isinstance(value, str | int | float) and not isinstance(value, bool):
-        return Expected(limits=str(value))
-    if not isinstance(value, dict):
-        raise ValueError(f"{value!r} is not an expectation: write limits, as in '20 .. 30', '< 5' or '0'")
-    known = ("is", "fails_with", "because")
-    for word in value:
-        if word not in known:
-            raise ValueError(f"{word!r} is not one of {', '.join(known)}{nearest(word, known)}")
-    limits, fails, because = value.get("is"), value.get("fails_with", []), value.get("because", "")
-    if isinstance(limits, bool) or not isinstance(limits, str | int | float):
-        raise ValueError("is = ... is missing: the limits, as in is = '20 .. 30'")
-    settings = [fails] if isinstance(fails, str) else fails
-    if not isinstance(settings, list) or not all(isinstance(setting, str) for setting in settings):
-        raise ValueError(f"fails_with: {fails!r} is not a setting or a list of them, as in 'spam.unresolvable=2 %'")
-    if not isinstance(because, str):
-        raise ValueError(f"because: {because!r} is not a text")
-    return Expected(limits=str(limits), fails_with=tuple(settings), because=because)
-
-
-Expectation = Annotated[Expected, BeforeValidator(_expected)]
-
-
 class Document(_Table):
     """A scenario file."""
 
@@ -412,6 +419,7 @@ class Document(_Table):
     absence: list[Absence] = Field(default_factory=list)
     change: list[Change] = Field(default_factory=list)
     expect: dict[str, Expectation] = _key({}, "what a run is to give, as in queues_in_retry_peak = '20 .. 30'", source="the question")
+    cause: Causes = Field(default_factory=Causes)
 
 
 Spam.model_rebuild()
