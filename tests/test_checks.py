@@ -1,11 +1,12 @@
 """Expectations: what may be written, and when one has passed, failed or is undecided."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -99,6 +100,26 @@ def test_a_wrong_expectation_is_one_line_with_file_key_and_what_is_wanted(read, 
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
     assert "mine.toml: expect" in str(caught.value)
+
+
+NAMES = ["queues_in_retry", "queues_in_retry_peak", " at ", "day 5 12:00", "probability ", ":", " - ", "external", "off", " in ", "\n", "ä"]
+LIMITS = ["<", ">= ", "at least ", "..", " to ", "5", "-5", "1,000", "5 %", "1e999", "h", " 2 d", "=", "\n", "'", '"', " ", "queues"]
+PIECES = st.sampled_from(NAMES + LIMITS)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(PIECES, max_size=7).map("".join), st.lists(PIECES, max_size=5).map("".join))
+def test_any_text_is_an_expectation_or_one_clear_line(name, limits):
+    story = sim.load("sbs_2003")
+    entry = story.document.expect["strangers_told"].model_copy(update={"limits": limits, "fails_with": ()})
+    changed = replace(story, document=story.document.model_copy(update={"expect": {name: entry}}))
+    complaint = ""
+    try:
+        (found,) = checks.read(changed)
+        assert found.limits.low <= found.limits.high
+    except BadInput as error:
+        complaint = str(error)
+    assert "\n" not in complaint
 
 
 def test_a_policy_that_the_server_lacks_is_told_apart_from_a_mistake(read):

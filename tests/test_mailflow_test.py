@@ -15,6 +15,7 @@ import sim
 from sim import trial
 from sim.checks import Verdict
 from sim.mail import Kind
+from sim.measures import CURVES, MEASURES
 from sim.trial import Case
 
 ROOT = Path(__file__).parent.parent
@@ -198,6 +199,15 @@ def test_a_check_is_true_if_all_has_passed_and_shows_what_has_not(write):
 def test_importing_sim_imports_nothing_heavy():
     code = "import sys, sim; heavy = {'numpy', 'pydantic', 'scipy', 'simpy', 'pandas'} & set(sys.modules); assert not heavy, heavy"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_show_expect_lists_every_measure_and_how_limits_are_written(capsys):
+    from sim.cli.show import show
+
+    show("expect")
+    told = capsys.readouterr().out
+    assert 'queues_in_retry_peak = "20 .. 40"' in told
+    assert [name for name in (*MEASURES, *CURVES) if not re.search(rf"^  {name} ", told, re.M)] == []
 
 
 # --- files ---------------------------------------------------------------------------------------

@@ -7,12 +7,16 @@
     "external - internal-only: wanted_told" = "> 5"         # the difference of two policies on the same mail
     "probability queues_in_retry_peak > 10" = "> 90 %"      # the share of runs in which something holds
 
+Instead of limits a line may hold `{ is = "20 .. 40", because = "...", fails_with = "spam.unresolvable=2 %" }`: why it is expected, and a
+setting under which it must fail, which shows that it can.
+
 Limits are `20 .. 30` (ends included), `< 5`, `<= 5`, `> 5`, `>= 5`, the same in words (`at least 5`), or a number. A time may carry its
 unit (`< 2 d`); without one it is in the measure's own.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Iterator
@@ -106,7 +110,7 @@ def read(scenario: Scenario) -> tuple[Expectation, ...]:
 
 def _expectations(scenario: Scenario) -> Iterator[Expectation]:
     for name, entry in scenario.document.expect.items():
-        where = f"{scenario.file}: expect." + (name if re.fullmatch(r"[\w-]+", name) else f'"{name}"')
+        where = f"{scenario.file}: expect." + (name if re.fullmatch(r"[\w-]+", name) else json.dumps(name, ensure_ascii=False))
         try:
             policy, minus, quantity = _policies(name, scenario)
             key, event_text, unit, decimals = _quantity(quantity, scenario)
@@ -159,7 +163,7 @@ def _quantity(text: str, scenario: Scenario) -> tuple[Key, str, str, int]:
             return (name, None), event, MEASURES[name].unit, MEASURES[name].decimals
         if name in CURVES:
             raise ValueError(f"{name!r} is a count over time: say when, as in '{name} at day 5 12:00'{nearest(name + '_peak', MEASURES)}")
-        raise ValueError(f"{name!r} is not a measure{nearest(name, MEASURES) or ': known are ' + ', '.join(MEASURES)}")
+        raise ValueError(f"{name!r} is not a measure{nearest(name, MEASURES)}; `mailflow show expect` lists them")
     if name not in CURVES:
         if name in MEASURES:
             raise ValueError(f"{name!r} is one number of a whole run; counts over time are {', '.join(CURVES)}")
@@ -182,7 +186,7 @@ def _limits(text: str, unit: str) -> Limits:
         if low > high:
             raise ValueError(f"{text!r}: the lower limit comes first")
         return Limits(text, low, high)
-    found = re.fullmatch(r"(<=|>=|<|>|=)?\s*(.*)", plain)
+    found = re.fullmatch(r"(<=|>=|<|>|=)?\s*(.*)", plain, re.DOTALL)
     assert found
     value, sign = _amount(found[2], unit, text), found[1] or "="
     return Limits(
@@ -193,9 +197,9 @@ def _limits(text: str, unit: str) -> Limits:
 def _amount(text: str, unit: str, whole: str) -> float:
     """A number, with or without the measure's unit; a time with any."""
     found = re.fullmatch(r"([+-]?(?:\d+(?:,\d{3})*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*)", text.strip())
-    if not found:
+    value = float(found[1].replace(",", "")) if found else math.inf
+    if not found or math.isinf(value):
         raise ValueError(f"{whole!r} is not a limit: {_WANTED}")
-    value = float(found[1].replace(",", ""))
     if unit == "%" and found[2] in ("%", ""):
         return units.share(text.strip())
     if not found[2] or found[2] == unit:

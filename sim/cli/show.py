@@ -36,7 +36,7 @@ def show(
     elif what in profiles.PROFILES or what in profiles.ALIASES:
         lines = server_page(profiles.find(what))
     elif key in reader.fields():
-        lines = _key(key)
+        lines = _expect() if key == "expect" else _key(key)
     else:
         try:
             lines = _resolved(scenario.load(what, settings or []))
@@ -102,6 +102,20 @@ def _key(key: str) -> Iterator[str]:
     yield f"  source   {extra.get('tag', 'site')}: {extra.get('source', 'a fact of the site')}"
     if extra.get("low") is not None:
         yield f"  band     {extra['low']} to {extra['high']}"
+
+
+def _expect() -> Iterator[str]:
+    from sim.checks import expectation
+    from sim.measures import CURVES, MEASURES
+
+    yield from (expectation.__doc__ or "").rstrip().splitlines()
+    yield ""
+    yield "of a whole run"
+    for name, measure in MEASURES.items():
+        yield f"  {name:44} {measure.unit:10} {measure.meaning}"
+    yield "at a time"
+    for name, curve in CURVES.items():
+        yield f"  {name:44} {curve.unit:10} {curve.meaning}"
 
 
 def _resolved(found: Scenario) -> Iterator[str]:
