@@ -47,7 +47,7 @@ def show(
     elif what in profiles.PROFILES or what in profiles.ALIASES:
         lines = server_page(profiles.find(what))
     elif key in reader.fields():
-        lines = _key(key)
+        lines = _expect() if key == "expect" else _key(key)
     elif what in RESPONDERS:
         lines = responders.page(RESPONDERS[what])
     else:
@@ -123,6 +123,20 @@ def _key(key: str) -> Iterator[str]:
         yield f"  band     {extra['low']} to {extra['high']}"
 
 
+def _expect() -> Iterator[str]:
+    from sim.checks import expectation
+    from sim.measures import CURVES, MEASURES
+
+    yield from (expectation.__doc__ or "").rstrip().splitlines()
+    yield ""
+    yield "of a whole run"
+    for name, measure in MEASURES.items():
+        yield f"  {name:44} {measure.unit:10} {measure.meaning}"
+    yield "at a time"
+    for name, curve in CURVES.items():
+        yield f"  {name:44} {curve.unit:10} {curve.meaning}"
+
+
 def _resolved(found: Scenario) -> Iterator[str]:
     from sim.scenario.estimate import by_hand
     from sim.scenario.reader import plain
@@ -140,6 +154,8 @@ def _resolved(found: Scenario) -> Iterator[str]:
         replies = f"replies {'on' if change.replies else 'off'}"
         deed = f"policy {change.policy}" if change.policy else "absence ends" if change.ends_absence else replies
         yield f"change: {clock(change.at)}, {who}: {deed}"
+    for name, entry in found.document.expect.items():
+        yield f"expected: {name}: {entry.limits}"
     estimate = by_hand(found)
     if estimate is not None:
         yield f"By hand, with replies to everyone: {estimate.sum()}."

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from sim.profiles import Tag
 from sim.scenario.causes import Causes
+from sim.scenario.expected import Expectation
 from sim.scenario.fields import Duration, Every, History, HopRate, Limit, Moment, OfficeRate, Patience, Rate, Rest, Share, Size, Week
 from sim.scenario.fields import Table as _Table
 from sim.scenario.fields import key as _key
@@ -425,6 +426,7 @@ class Document(_Table):
     verdict: Verdict = Field(default_factory=Verdict)
     absence: list[Absence] = Field(default_factory=list)
     change: list[Change] = Field(default_factory=list)
+    expect: dict[str, Expectation] = _key({}, "what a run is to give, as in queues_in_retry_peak = '20 .. 30'", source="the question")
     cause: Causes = Field(default_factory=Causes)
 
 
