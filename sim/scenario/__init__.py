@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,8 @@ from sim.policy import retry
 from sim.policy.admission import Filter, FilterKind
 from sim.policy.autoreply import POLICIES, Audience, Responder
 from sim.profiles import Profile, Setting, Tag
-from sim.scenario import reader
+from sim.scenario import calendar, reader
+from sim.scenario.calendar import Absence
 from sim.scenario.schema import Document
 from sim.units import DAY, HOUR, Seconds
 
@@ -40,15 +42,6 @@ class Input:
     tag: Tag
     low: object = None
     high: object = None
-
-
-@dataclass(frozen=True, slots=True)
-class Absence:
-    """A mailbox is away in [since, until)."""
-
-    mailbox: int
-    since: Seconds
-    until: Seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,19 +173,16 @@ class Scenario:
         people = self.document.office.people
         return people[mailbox].capitalize() if mailbox < len(people) else f"mailbox {mailbox}"
 
-    @property
+    @cached_property
     def absences(self) -> tuple[Absence, ...]:
-        """Absences in order of the file, cut at the horizon and by changes that end them."""
+        """Absences in order of the file, calendars written out, cut at the horizon and by changes that end them."""
+        found = calendar.absences(self.document.absence, self.mailbox, self.document.start.weekday(), self.horizon)
         ends = [(c.at, c.mailbox) for c in self.changes if c.ends_absence]
-        found = []
-        for entry in self.document.absence:
-            mailbox = self.mailbox(entry.who)
-            until = self.horizon if entry.until is None else min(entry.until, self.horizon)
-            until = min([until, *(at for at, who in ends if who == mailbox and at >= entry.since)])
-            found.append(Absence(mailbox, entry.since, until))
-        return tuple(found)
+        return tuple(
+            replace(a, until=min([a.until, *(at for at, who in ends if who == a.mailbox and at >= a.since)])) if ends else a for a in found
+        )
 
-    @property
+    @cached_property
     def changes(self) -> tuple[Change, ...]:
         """Changes in order of time."""
         listed = [
@@ -209,9 +199,11 @@ class Scenario:
 
     @property
     def main_absentee(self) -> int:
-        """The mailbox that is away for longest: the one the answer speaks of. -1 where nobody is away."""
-        lengths = [(a.until - a.since, -n, a.mailbox) for n, a in enumerate(self.absences)]
-        return max(lengths)[2] if lengths else -1
+        """The mailbox that is away for longest, all its absences together: the one the answer speaks of. -1 where nobody is away."""
+        lengths: dict[int, float] = {}
+        for absence in self.absences:
+            lengths[absence.mailbox] = lengths.get(absence.mailbox, 0.0) + absence.until - absence.since
+        return max(lengths, key=lengths.__getitem__, default=-1)  # the first of equals
 
     def inputs(self) -> list[Input]:
         """Every value with unit, source and tag, in the order of the schema."""
@@ -340,6 +332,11 @@ def _consistent(scenario: Scenario) -> None:
     for n, entry in enumerate(document.absence, start=1):
         if entry.until is not None and entry.until <= entry.since:
             raise wrong(f"absence[{n}].until", "is not after from")
+        if entry.switched == "once" and entry.every is None:
+            raise wrong(f"absence[{n}].switched", "'once' belongs to a calendar: give every, as in every = 'Fri'")
+    if (found := calendar.overlap(document.absence, scenario.mailbox)) is not None:
+        first, second = found
+        raise wrong(f"absence[{second + 1}]", f"overlaps absence[{first + 1}] of the same person; write them as one")
     if document.days is None and not document.replay_required:
         raise wrong("days", "is missing: length of the run in days")
     waits = scenario.queue_rules()

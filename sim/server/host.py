@@ -79,9 +79,9 @@ class Host:
     def _change(self, now: Seconds) -> None:
         """Put in force what holds from now on."""
         self.force.absence[:] = -1
-        for number, absence in enumerate(self.scenario.absences):
+        for absence in self.scenario.absences:
             if absence.since <= now < absence.until:
-                self.force.absence[absence.mailbox] = number
+                self.force.absence[absence.mailbox] = absence.number
         for change in self.scenario.changes:
             if change.at == now and change.replies is not None:
                 self.force.replies_on[change.mailbox] = change.replies
