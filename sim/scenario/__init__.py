@@ -22,12 +22,12 @@ from sim.profiles import Profile, Setting, Tag
 from sim.scenario import calendar, reader
 from sim.scenario.calendar import Absence
 from sim.scenario.schema import Document
-from sim.units import DAY, HOUR, Seconds
+from sim.units import DAY, HOUR, Seconds, words
 
 if TYPE_CHECKING:
     from sim.corpus import Corpus
 
-__all__ = ["Absence", "Change", "Input", "Scenario", "load"]
+__all__ = ["Absence", "Change", "Compressed", "Input", "Scenario", "load"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,16 @@ class Change:
     policy: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Compressed:
+    """What was cut out of a replay: gaps longer than `longest` were cut down to it. Times in seconds."""
+
+    longest: Seconds
+    gaps: int
+    removed: Seconds
+    span: Seconds  # of the replay before
+
+
 @dataclass(frozen=True)
 class Scenario:
     """A checked scenario. The tables of its file are attributes of `document`, with numbers in seconds, bytes and shares."""
@@ -66,6 +76,7 @@ class Scenario:
     origins: Mapping[str, reader.Origin] = field(repr=False)
     replay: Corpus | None = field(default=None, repr=False)
     replay_wanted: Corpus | None = field(default=None, repr=False)
+    compressed: Compressed | None = field(default=None, repr=False)
 
     @property
     def profile(self) -> Profile:
@@ -254,6 +265,7 @@ class Scenario:
         payload = [[item.key, item.value] for item in self.inputs()]
         payload += [["absence", self.plain.get("absence", [])], ["change", self.plain.get("change", [])]]
         payload += [["replay", corpus.sha256] for corpus in (self.replay, self.replay_wanted) if corpus is not None]
+        payload += [["compressed", self.compressed.longest]] if self.compressed is not None else []
         return hashlib.sha256(json.dumps(payload, sort_keys=True, default=str).encode()).hexdigest()
 
     def with_settings(self, settings: Mapping[str, object] | Iterable[str], where: str = "--set") -> Scenario:
@@ -263,11 +275,25 @@ class Scenario:
         for setting in listed:
             reader.assign(plain, origins, setting, where)
         changed = _compose(self.name, self.file if not listed else f"{self.file} with {where}", plain, origins)
-        return changed.with_replay(self.replay, self.replay_wanted)
+        return replace(changed, replay=self.replay, replay_wanted=self.replay_wanted, compressed=self.compressed)
 
     def with_replay(self, spam: Corpus | None = None, wanted: Corpus | None = None) -> Scenario:
         """The same scenario with its spam, or its wanted mail from outside, replaced by real messages."""
-        return replace(self, replay=spam or self.replay, replay_wanted=wanted or self.replay_wanted)
+        return replace(self, replay=spam or self.replay, replay_wanted=wanted or self.replay_wanted, compressed=None)
+
+    def what_was_cut(self) -> str:
+        """A compressed replay in words; empty where nothing was cut."""
+        cut = self.compressed
+        if cut is None:
+            return ""
+        said = f"Gaps of the replay longer than {words(cut.longest)} were cut down to it: "
+        if not cut.gaps:
+            return said + "there is none."
+        said += f"{cut.gaps:,} gap{'s' * (cut.gaps != 1)}, {words(cut.removed)} of {words(cut.span)} left out."
+        lifetime = self._seconds("server.expiry")
+        if cut.longest < lifetime:
+            said += f" A message stays queued for up to {words(lifetime)}, so queues are fuller than they were in real time."
+        return said
 
     def _repr_html_(self) -> str:
         rows = "".join(f"<tr><td>{i.key}</td><td>{i.value}</td><td>{i.source}</td></tr>" for i in self.inputs())
