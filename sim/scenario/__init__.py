@@ -339,6 +339,12 @@ def _consistent(scenario: Scenario) -> None:
     for person in office.people:
         if not re.fullmatch(r"[a-z][a-z0-9._-]*", person):
             raise wrong("office.people", f"{person!r} is not a name for a mailbox: write it in small letters, as in 'ann'")
+    if office.locale:
+        from faker.config import AVAILABLE_LOCALES
+
+        if office.locale not in AVAILABLE_LOCALES:
+            known = nearest(office.locale, AVAILABLE_LOCALES)
+            raise wrong("office.locale", f"{office.locale!r} is not a language that Faker knows, as in 'de_DE'{known}")
     try:
         profiles.find(document.server.profile)
         scenario.audience(document.server.policy)

@@ -124,6 +124,7 @@ class Office(_Table):
     domain: str = _key("office.example", "mail domain", pattern=r"^[a-z0-9.-]+$")
     mailboxes: int = _key(15, "number of mailboxes", ge=1, le=1_000_000)
     people: list[str] = _key([], "names of the first mailboxes, for [[absence]] and [[change]]")
+    locale: str = _key("", "language of the other names, as Faker calls it: 'de_DE', 'ja_JP'; left out: user7, user8 ...")
     opens: str = _key("08:00", "working hours begin", pattern=r"^\d\d:\d\d$")
     closes: str = _key("18:00", "working hours end", pattern=r"^\d\d:\d\d$")
     outside_hours: Share = _key(

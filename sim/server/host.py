@@ -152,8 +152,9 @@ class Host:
             "hours": _hours(everything, attempts),
             "acts": self._acts(),
         }
-        people = tuple(scenario.document.office.people)
-        return Record(tables, info, Names(scenario.document.office.domain, people, scenario.replay, scenario.replay_wanted))
+        office = scenario.document.office
+        people = tuple(office.people)
+        return Record(tables, info, Names(office.domain, people, scenario.replay, scenario.replay_wanted, office.locale))
 
     def _acts(self) -> Table:
         """Absences and changes."""
