@@ -14,10 +14,11 @@ from pydantic import Field, model_validator
 from sim.profiles import Tag
 from sim.scenario.causes import Causes
 from sim.scenario.expected import Expectation
-from sim.scenario.fields import Duration, Every, History, HopRate, Limit, Moment, OfficeRate, Patience, Rate, Rest, Share, Size, Week
+from sim.scenario.fields import Duration, Every, History, HopRate, Limit, Moment, OfficeRate, Patience, Rate, Rest, Share, Size
 from sim.scenario.fields import Table as _Table
 from sim.scenario.fields import key as _key
 from sim.scenario.fields import of_profile as _of_profile
+from sim.scenario.week import Days, Week
 
 __all__ = ["Absence", "Change", "Document", "Filter", "Office", "Replies", "Server", "Spam", "Verdict", "Wanted", "World"]
 
@@ -86,6 +87,7 @@ class Office(_Table):
     domain: str = _key("office.example", "mail domain", pattern=r"^[a-z0-9.-]+$")
     mailboxes: int = _key(15, "number of mailboxes", ge=1, le=1_000_000)
     people: list[str] = _key([], "names of the first mailboxes, for [[absence]] and [[change]]")
+    locale: str = _key("", "language of the other names, as Faker calls it: 'de_DE', 'ja_JP'; left out: user7, user8 ...")
     opens: str = _key("08:00", "working hours begin", pattern=r"^\d\d:\d\d$")
     closes: str = _key("18:00", "working hours end", pattern=r"^\d\d:\d\d$")
     outside_hours: Share = _key(
@@ -368,6 +370,13 @@ class Absence(_Table):
     who: str = _key(..., "person or number of a mailbox")
     since: Moment = Field(default=0.0, description="begins", validation_alias="from", json_schema_extra={"unit": "s", "tag": "site"})
     until: Moment | None = _key(None, "ends; left out: stays away to the end", "s")
+    every: Days | None = _key(None, "away only on these days of the week in that time, as in 'Fri' or 'Mon Tue': a part-time calendar")
+    switched: Literal["each-time", "once"] = _key(
+        "each-time",
+        "with every: is the reply switched on and off each time, so that who was answered is forgotten, or set once for all of them",
+        source="FACTS 2.1: S55, the list of who was answered is cleared when the reply is switched",
+        tag=Tag.DOCUMENTED,
+    )
 
 
 class Change(_Table):
