@@ -22,7 +22,7 @@ from sim.policy.autoreply import POLICIES
 from sim.record import Record
 from sim.units import DAY, HOUR, Floats, Seconds
 
-__all__ = ["MEASURES", "Measure", "Steps", "Summary", "Values", "View", "measure", "moments", "summarise"]
+__all__ = ["CURVES", "MEASURES", "Curve", "Measure", "Steps", "Summary", "Values", "View", "measure", "moments", "summarise"]
 
 Bools = npt.NDArray[np.bool_]
 
@@ -173,6 +173,11 @@ class View:
         m = self.messages
         asked = ~np.isin(m["answer"], (Answer.NOT_ASKED, Answer.NOT_ABSENT, Answer.REPLIES_OFF))
         return float(len(np.unique(m["sender"][(m["kind"] == Kind.WANTED) & asked])))
+
+    def notices_before(self, times: Floats) -> Floats:
+        """How many of these notices there were just before each time."""
+        found = np.sort(self.messages["accepted_at"][self.notices])
+        return np.searchsorted(found, times, side="left").astype(np.float64)
 
     def drained_after(self) -> float:
         """From the first switch-off until the last autoreply that was hung then leaves; NaN if none was hung, or one never leaves."""
@@ -341,6 +346,23 @@ MEASURES: Final[Mapping[str, Measure]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One count over time: unit, meaning, its values just before each of some times."""
+
+    unit: str
+    meaning: str
+    of: Callable[[View, Floats], Floats]
+
+
+CURVES: Final[Mapping[str, Curve]] = {
+    "queues_in_retry": Curve("queues", "next hops in Retry that hold an autoreply", lambda v, at: v.retry_with_autoreply.before(at)),
+    "queues_in_retry_all": Curve("queues", "all next hops in Retry", lambda v, at: v.retry.before(at)),
+    "hung_autoreplies": Curve("messages", "autoreplies deferred and waiting", lambda v, at: v.hung.before(at)),
+    "notices_to_user": Curve("messages", "failure and delay notices to the absent so far", View.notices_before),
+}
+
+
 class Values(dict[str, float]):
     """Measures of one record by name, with their units where they are shown."""
 
@@ -376,16 +398,10 @@ class Summary:
 
 
 def summarise(record: Record, times: Floats, alert_limit: float) -> Summary:
-    """Measure a record. The curves count just before each time: queues in Retry with an autoreply, all in Retry, hung autoreplies, notices
-    to the absent so far."""
+    """Measure a record. The curves count just before each time."""
     view = View(record)
     m = view.messages
-    curves = {
-        "queues_in_retry": view.retry_with_autoreply.before(times),
-        "queues_in_retry_all": view.retry.before(times),
-        "hung_autoreplies": view.hung.before(times),
-        "notices_to_user": np.searchsorted(np.sort(m["accepted_at"][view.notices]), times, side="left").astype(np.float64),
-    }
+    curves = {name: entry.of(view, times) for name, entry in CURVES.items()}
     answers = {}
     for kind in (Kind.SPAM, Kind.WANTED):
         counts = np.bincount(m["answer"][m["kind"] == kind].astype(np.int64), minlength=len(Answer))

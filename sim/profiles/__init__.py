@@ -1,8 +1,8 @@
 """Documented defaults of real servers and autoresponders, as data: every number with its source beside it.
 
-A profile gives the defaults of the scenario's tables `[server]` and `[replies]`, and says how each reply policy is set and undone there,
-or why it is not available. Sources are rows of the project's fact sheet (S-numbers, listed in docs/sources.md), RFC sections, or `assumed`
-with a low and a high.
+A profile gives the defaults of the scenario's table `[server]`, names the server's own autoresponder (`sim.profiles.responders`, the
+defaults of `[replies]`), and says how each reply policy is set and undone there, or why it is not available. Sources are rows of the
+project's fact sheet (S-numbers, listed in docs/sources.md), RFC sections, or `assumed` with a low and a high.
 """
 
 from __future__ import annotations

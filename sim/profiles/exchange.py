@@ -127,6 +127,7 @@ EXCHANGE_2007: Final = Profile(
     queue_tool="Get-Queue",
     texts=_TEXTS,
     default_policy="external",
+    responder="exchange-2007",
     undocumented=("what a domain that does not exist leads to: sources disagree", "what it does with a null MX"),
 )
 EXCHANGE_2016: Final = Profile(
@@ -141,6 +142,7 @@ EXCHANGE_2016: Final = Profile(
     queue_tool="Get-Queue",
     texts=_TEXTS,
     default_policy="external",
+    responder="exchange-2007",
     undocumented=EXCHANGE_2007.undocumented,
 )
 EXCHANGE_EDGE: Final = Profile(
@@ -160,6 +162,7 @@ EXCHANGE_EDGE: Final = Profile(
     queue_tool="Get-Queue",
     texts=_TEXTS,
     default_policy="external",
+    responder="exchange-2007",
     undocumented=EXCHANGE_2007.undocumented,
 )
 EXCHANGE_ONLINE: Final = Profile(
@@ -188,6 +191,7 @@ EXCHANGE_ONLINE: Final = Profile(
     queue_tool="Get-Queue",
     texts=_TEXTS,
     default_policy="external",
+    responder="exchange-online",
     undocumented=("its retry intervals", "its limits of connections", "that a tenant can see its own outbound queues: it cannot"),
 )
 IIS_SMTP: Final = Profile(
@@ -220,5 +224,6 @@ IIS_SMTP: Final = Profile(
     glitch_on=frozenset({Code.BUSY}),
     queue_tool="Queue Viewer",
     default_policy="internal-only",
+    responder="exchange-2003",
     undocumented=("its expiration time-out", "whether it makes glitch retries"),
 )

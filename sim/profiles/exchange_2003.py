@@ -44,20 +44,6 @@ EXCHANGE_2003: Final = Profile(
         ),
         "server.dns_timeout": Setting("15 s", "assumed: resolver time-out of Windows Server 2003", Tag.ASSUMED, "5 s", "60 s"),
         "server.reports_failures": Setting(True, "assumed: on in Exchange 2007+ (FACTS S60); not found for 2003", Tag.ASSUMED, False, True),
-        "replies.return_path": Setting(
-            "user", "FACTS 2.1: not documented; the story saw the user as sender (S1)", Tag.ASSUMED, "user", "null"
-        ),
-        "replies.history": Setting(10000, "FACTS 2.1, S55: entries remembered, later text"),
-        "replies.ignore_auto_submitted": Setting(False, "RFC 3834 is of 2004: not known to this server"),
-        "replies.ignore_precedence": Setting(True, "assumed: FACTS S65 says so of later versions", Tag.ASSUMED, False, True),
-        "replies.ignore_list_headers": Setting(False, "FACTS 2.2, S65: Exchange does not suppress on List-* headers itself"),
-        "replies.ignore_suppress_header": Setting(True, "FACTS S64: X-Auto-Response-Suppress is Exchange's own header"),
-        "replies.ignore_system_senders": Setting(False, "assumed: nothing documented", Tag.ASSUMED, False, True),
-        "replies.ignore_own_address": Setting(True, "assumed: nothing documented on mail from oneself", Tag.ASSUMED, False, True),
-        "replies.only_if_addressed": Setting(False, "FACTS 2.1, S56: SuppressOOFsToDistributionLists is not set by default"),
-        "replies.ignore_junk": Setting(
-            True, "FACTS 2.1: not documented for 2003; Exchange Online does not answer junk (S55)", Tag.ASSUMED, False, True
-        ),
     },
     policies={
         "off": Switch(
@@ -98,6 +84,7 @@ EXCHANGE_2003: Final = Profile(
     glitch_on=frozenset({Code.BUSY}),
     queue_tool="Queue Viewer",
     default_policy="internal-only",
+    responder="exchange-2003",
     undocumented=(
         "the return path of its out-of-office replies",
         "whether junked mail is answered",

@@ -53,7 +53,7 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A server: defaults by key of `[server]` and `[replies]`, policies, filters it really had, and what its queue tool looks like."""
+    """A server: defaults by key of `[server]`, its autoresponder, policies, filters it really had, and what its queue tool looks like."""
 
     name: str
     title: str
@@ -63,6 +63,7 @@ class Profile:
     filters: Mapping[str, str]  # filter -> what provides it here, or "this server did not have it: ..."
     schedule: Schedule
     default_policy: str
+    responder: str  # its own autoresponder, of sim.profiles.responders
     family: Family = Family.QUEUE
     expires: Expiry = Expiry.TIMER
     glitch_on: frozenset[Code] = frozenset()

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
 from sim.mail import NULL_SENDER, Code, Kind, Truth
 from sim.realise.attracted import attracted
+from sim.realise.away import Away
 from sim.realise.causes import Causes, spells, unknown_senders
 from sim.realise.people import People
 from sim.realise.replayed import replayed
@@ -72,10 +72,10 @@ class _Draw:
         generators = Generators(seed, replication)
         self.spam, self.people = Spam(scenario, generators), People(scenario, generators)
         self.replayed = replayed(scenario)
-        self.absences = scenario.absences
         self.causes = Causes(scenario, generators, outside)
         self.unknown_matter = not scenario.document.filter.recipients
         self.providers = scenario.document.spam.providers
+        self.away = Away(scenario.absences)
         self.rows = 0
 
     def hours(self, first: int, last: int) -> Rows:
@@ -86,7 +86,8 @@ class _Draw:
             parts.append(real.take(slice(*np.searchsorted(real.at, (first * HOUR, last * HOUR)))))
         rows = join([part for part in parts if len(part)])
         rows = rows.take(np.argsort(rows.at, kind="stable"))
-        rows = rows.take(~self.away(rows))
+        writer = np.where(rows.kind == Kind.OUTBOUND, rows.mailbox, np.where(rows.kind == Kind.INTERNAL, rows.sender, -1))
+        rows = rows.take(~self.away(writer, rows.at))
         rows.row = np.arange(self.rows, self.rows + len(rows), dtype=np.int64)
         self.rows += len(rows)
         if self.unknown_matter:
@@ -96,11 +97,3 @@ class _Draw:
         rows.truth[spam[rows.sender[spam] == NULL_SENDER]] = Truth.UNKNOWN
         rows.unresolvable[spam] = np.isin(self.outside.domains(rows.sender_domain[spam]), _UNRESOLVABLE)
         return in_order([rows, self.causes.rows(span)])
-
-    def away(self, rows: Rows) -> npt.NDArray[np.bool_]:
-        """Rows that nobody writes, since the writer is absent."""
-        gone = np.zeros(len(rows), dtype=np.bool_)
-        writer = np.where(rows.kind == Kind.OUTBOUND, rows.mailbox, np.where(rows.kind == Kind.INTERNAL, rows.sender, -1))
-        for absence in self.absences:
-            gone |= (writer == absence.mailbox) & (rows.at >= absence.since) & (rows.at < absence.until)
-        return gone

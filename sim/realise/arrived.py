@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from sim.mail import HERE, Ints, Kind, Truth
+from sim.mail import HERE, Flags, Ints, Kind, Truth
 from sim.units import HOUR, Floats, grid
 from sim.workload import Rows
 
@@ -63,9 +63,7 @@ class Coming:
         return hits.take(now)
 
 
-def arrived(
-    at: Floats, kind: Kind, sender: Ints, domain: Ints, mailbox: Ints, size: Ints, flags: npt.NDArray[np.uint16], dice: Floats
-) -> Rows:
+def arrived(at: Floats, kind: Kind, sender: Ints, domain: Ints, mailbox: Ints, size: Ints, flags: Flags, dice: Floats) -> Rows:
     """Rows that come to a mailbox here. What the senders of spam are is filled in later, for many rows at once."""
     n = len(at)
     return Rows(

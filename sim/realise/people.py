@@ -68,15 +68,15 @@ class People:
         """Rows of one kind of wanted mail."""
         doc = self.scenario.document.wanted
         size = sizes(doc.median_size, doc.size_sigma, die[:, 5])
-        flags = np.zeros(len(at), dtype=np.uint16)
+        flags = np.zeros(len(at), dtype=np.uint32)
         if kind is Kind.INTERNAL:
             boxes = self.scenario.document.office.mailboxes
             sender = (mailbox + 1 + (die[:, 0] * (boxes - 1)).astype(np.int64)) % boxes
             return arrived(at, kind, sender, np.full(len(at), HERE), mailbox, size, flags, die[:, 2])
         if kind is Kind.LIST:
             which = address(Place.LIST, 0) + (die[:, 0] * _LISTS).astype(np.int64)
-            flags |= np.where(die[:, 1] < doc.flagged, Flag.PRECEDENCE, 0).astype(np.uint16)
-            flags |= np.where(die[:, 1] < doc.list_headers, Flag.LIST_HEADER, 0).astype(np.uint16)
+            flags |= np.where(die[:, 1] < doc.flagged, Flag.PRECEDENCE, 0).astype(np.uint32)
+            flags |= np.where(die[:, 1] < doc.list_headers, Flag.LIST_HEADER, 0).astype(np.uint32)
             return arrived(at, kind, which, which, mailbox, size, flags, die[:, 2])
         regular = die[:, 0] >= doc.newcomers
         person = np.searchsorted(self.regular, die[:, 1], side="right")
@@ -85,7 +85,7 @@ class People:
         once = _NEWCOMER + own * 2 + (kind is Kind.OUTBOUND)
         who = np.where(partner, address(Place.PARTNER, 0) + number, address(Place.OTHER, 0) + np.where(regular, number, once))
         where = np.where(partner, address(Place.PARTNER, 0) + number % max(1, doc.partners), who)
-        flags |= np.where(regular, Flag.CONTACT, 0).astype(np.uint16)
+        flags |= np.where(regular, Flag.CONTACT, 0).astype(np.uint32)
         if kind is Kind.WANTED:
             return arrived(at, kind, who, where, mailbox, size, flags, die[:, 2])
         who = who + np.where(die[:, 4] < doc.typos, TYPO, 0)

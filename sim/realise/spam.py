@@ -69,7 +69,7 @@ class Spam:
         senders[~known] = address(Place.PROVIDER, 0)
         null = known & (die[:, 3] < doc.null_sender)
         senders[null] = NULL_SENDER
-        flags = np.where(die[:, 4] < doc.flagged, Flag.PRECEDENCE, 0).astype(np.uint16)
+        flags = np.where(die[:, 4] < doc.flagged, Flag.PRECEDENCE, 0).astype(np.uint32)
         size = sizes(doc.median_size, doc.size_sigma, die[:, 5])
         return arrived(at, Kind.SPAM, senders, domains, mailbox, size, flags, die[:, 2])
 

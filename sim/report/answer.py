@@ -260,4 +260,5 @@ def _replay_lines(comparison: Comparison) -> tuple[str, ...]:
         f"{reasons or 'none'}; "
         f"{facts['malformed']} malformed. In {facts['from_used']} the envelope sender was absent and From was used.",
         "It is one real trace: the intervals cover what its senders turn out to be, not what other mail might have come.",
+        *filter(None, [comparison.scenario.what_was_cut()]),
     )

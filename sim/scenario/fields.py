@@ -9,9 +9,26 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from sim import units
+from sim.policy.autoreply import EVERY_MESSAGE, ONCE, UNLIMITED
 from sim.profiles import Tag
 
-__all__ = ["Duration", "HopRate", "Moment", "OfficeRate", "Patience", "Rate", "Rest", "Share", "Size", "Table", "Week", "key", "of_profile"]
+__all__ = [
+    "Duration",
+    "Every",
+    "History",
+    "HopRate",
+    "Limit",
+    "Moment",
+    "OfficeRate",
+    "Patience",
+    "Rate",
+    "Rest",
+    "Share",
+    "Size",
+    "Table",
+    "key",
+    "of_profile",
+]
 
 
 def _text(parse: Callable[[str], float], example: str) -> Callable[[object], float]:
@@ -37,29 +54,6 @@ def _rest(value: object) -> float | None:
     return None if value == "rest" else _share(value)
 
 
-def _week(value: object) -> list[float]:
-    """Weights of the 168 hours of the week from Monday 00:00, mean 1; none where the working hours decide."""
-    if isinstance(value, str) and value in _WEEKS:
-        value = _WEEKS[value]
-    if not isinstance(value, list) or len(value) not in (0, 24, 168):
-        names = ", ".join(f"'{name}'" for name in _WEEKS)
-        found = f"a list of {len(value)}" if isinstance(value, list) else repr(value)
-        raise ValueError(f"{found} is neither one of {names} nor 24 weights of a day or 168 of a week from Monday 00:00")
-    if not all(isinstance(weight, int | float) and 0.0 <= weight < 1e9 for weight in value) or (value and not any(value)):
-        raise ValueError("a weight is a number of at least 0, and not all of them are 0")
-    mean = sum(value) / len(value) if value else 1.0
-    return [float(weight) / mean for weight in value] * (7 if len(value) == 24 else 1)
-
-
-# Messages of spam-2002.csv by day of the week, from Monday (UTC). Hours of the day do not differ: chi-squared 32 at 23 degrees of freedom.
-_SPAM_DAYS = (300, 341, 294, 289, 262, 195, 216)
-_WEEKS: dict[str, list[float]] = {
-    "flat": [1.0] * 168,
-    "office": [],
-    "measured": [float(sum(days) / len(days)) for days in (_SPAM_DAYS[:5],) * 5 + (_SPAM_DAYS[5:],) * 2 for _ in range(24)],
-}
-
-
 def _rate(per: str, example: str) -> Callable[[object], float]:
     def parse(text: str) -> float:
         value = units.rate(text, per)
@@ -68,6 +62,26 @@ def _rate(per: str, example: str) -> Callable[[object], float]:
         return value
 
     return _text(parse, example)
+
+
+def _every(value: object) -> float:
+    if value == "absence":
+        return ONCE
+    if value == "message":
+        return EVERY_MESSAGE
+    try:
+        return _text(units.duration, "7 d")(value)
+    except ValueError as error:
+        raise ValueError(f"{error}; or 'absence' (once per absence) or 'message' (every message)") from None
+
+
+def _history(value: object) -> object:
+    return UNLIMITED if value == "unlimited" else value
+
+
+def _limit(value: object) -> float:
+    """Replies in an hour."""
+    return math.inf if value == "off" else _rate("mailbox", "20/mailbox/hour")(value) * units.HOUR
 
 
 _MOST_PER_DAY = 100_000
@@ -80,7 +94,9 @@ HopRate = Annotated[float, BeforeValidator(_rate("hop", "1/hop/week"))]
 Size = Annotated[float, BeforeValidator(_text(units.size, "4 kB"))]
 Share = Annotated[float, BeforeValidator(_share)]
 Rest = Annotated[float | None, BeforeValidator(_rest)]
-Week = Annotated[list[float], BeforeValidator(_week)]
+Every = Annotated[float, BeforeValidator(_every)]
+History = Annotated[int, BeforeValidator(_history)]
+Limit = Annotated[float, BeforeValidator(_limit)]
 
 
 def key(

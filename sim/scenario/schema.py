@@ -13,11 +13,13 @@ from pydantic import Field, model_validator
 
 from sim.profiles import Tag
 from sim.scenario.causes import Causes
-from sim.scenario.fields import Duration, HopRate, Moment, OfficeRate, Patience, Rate, Rest, Share, Size, Week
+from sim.scenario.expected import Expectation
+from sim.scenario.fields import Duration, Every, History, HopRate, Limit, Moment, OfficeRate, Patience, Rate, Rest, Share, Size
 from sim.scenario.fields import Table as _Table
 from sim.scenario.fields import key as _key
 from sim.scenario.fields import of_profile as _of_profile
 from sim.scenario.listing import Listing
+from sim.scenario.week import Days, Week
 
 __all__ = [
     "Absence",
@@ -72,10 +74,16 @@ class Server(_Table):
 
 
 class Replies(_Table):
-    """The autoresponder: what it does not answer. Defaults are the profile's."""
+    """The autoresponder: what it does not answer, and how long it remembers. Defaults are the responder's."""
 
+    responder: str | None = _of_profile("which autoresponder; left out: the server's own; `mailflow show responders` lists them")
     return_path: Literal["user", "null"] | None = _of_profile("return path of an autoreply")
-    history: int | None = _of_profile("senders remembered per absence", ge=1)
+    every: Every | None = _of_profile("a sender is answered again after this; 'absence': once per absence; 'message': every message", "s")
+    history: History | None = _of_profile("senders remembered per absence, or 'unlimited'", ge=1)
+    when_full: Literal["answer", "forget"] | None = _of_profile(
+        "a sender who does not fit into the history is answered every time, or the oldest is forgotten for him"
+    )
+    rate_limit: Limit | None = _of_profile("replies of a mailbox in any hour at most, as in '20/mailbox/hour', or 'off'", "1/h", ge=0)
     ignore_auto_submitted: bool | None = _of_profile("mail with Auto-Submitted other than 'no' is not answered")
     ignore_precedence: bool | None = _of_profile("mail with Precedence bulk, list or junk is not answered")
     ignore_list_headers: bool | None = _of_profile("mail with a List-* header is not answered")
@@ -83,6 +91,8 @@ class Replies(_Table):
     ignore_system_senders: bool | None = _of_profile("mail from mailer-daemon, owner-* and the like is not answered")
     ignore_own_address: bool | None = _of_profile("mail that claims to come from oneself is not answered")
     only_if_addressed: bool | None = _of_profile("answered only if one's own address stands in To or Cc")
+    ignore_spam_flag: bool | None = _of_profile("mail with X-Spam-Flag: YES is not answered; shows with real mail only")
+    ignore_spf_fail: bool | None = _of_profile("mail whose sender fails SPF is not answered; shows with real mail only")
     ignore_junk: bool | None = _of_profile("mail filed as junk is not answered")
 
 
@@ -92,6 +102,7 @@ class Office(_Table):
     domain: str = _key("office.example", "mail domain", pattern=r"^[a-z0-9.-]+$")
     mailboxes: int = _key(15, "number of mailboxes", ge=1, le=1_000_000)
     people: list[str] = _key([], "names of the first mailboxes, for [[absence]] and [[change]]")
+    locale: str = _key("", "language of the other names, as Faker calls it: 'de_DE', 'ja_JP'; left out: user7, user8 ...")
     opens: str = _key("08:00", "working hours begin", pattern=r"^\d\d:\d\d$")
     closes: str = _key("18:00", "working hours end", pattern=r"^\d\d:\d\d$")
     outside_hours: Share = _key(
@@ -374,6 +385,13 @@ class Absence(_Table):
     who: str = _key(..., "person or number of a mailbox")
     since: Moment = Field(default=0.0, description="begins", validation_alias="from", json_schema_extra={"unit": "s", "tag": "site"})
     until: Moment | None = _key(None, "ends; left out: stays away to the end", "s")
+    every: Days | None = _key(None, "away only on these days of the week in that time, as in 'Fri' or 'Mon Tue': a part-time calendar")
+    switched: Literal["each-time", "once"] = _key(
+        "each-time",
+        "with every: is the reply switched on and off each time, so that who was answered is forgotten, or set once for all of them",
+        source="FACTS 2.1: S55, the list of who was answered is cleared when the reply is switched",
+        tag=Tag.DOCUMENTED,
+    )
 
 
 class Change(_Table):
@@ -519,6 +537,7 @@ class Document(_Table):
     detection: Detection = Field(default_factory=Detection)
     absence: list[Absence] = Field(default_factory=list)
     change: list[Change] = Field(default_factory=list)
+    expect: dict[str, Expectation] = _key({}, "what a run is to give, as in queues_in_retry_peak = '20 .. 30'", source="the question")
     cause: Causes = Field(default_factory=Causes)
     listing: Listing = Field(default_factory=Listing)
     confirmed: Confirmed | None = None

@@ -99,9 +99,9 @@ class Host:
     def _change(self, now: Seconds) -> None:
         """Put in force what holds from now on."""
         self.force.absence[:] = -1
-        for number, absence in enumerate(self.scenario.absences):
+        for absence in self.scenario.absences:
             if absence.since <= now < absence.until:
-                self.force.absence[absence.mailbox] = number
+                self.force.absence[absence.mailbox] = absence.number
         for change in self.scenario.changes:
             if change.at == now and change.replies is not None:
                 self.force.replies_on[change.mailbox] = change.replies
@@ -230,8 +230,9 @@ class Host:
             "hours": ledger.hours(messages, attempts),
             "acts": self._acts(),
         }
-        people = tuple(scenario.document.office.people)
-        return Record(tables, info, Names(scenario.document.office.domain, people, scenario.replay, scenario.replay_wanted))
+        office = scenario.document.office
+        people = tuple(office.people)
+        return Record(tables, info, Names(office.domain, people, scenario.replay, scenario.replay_wanted, office.locale))
 
     def _acts(self) -> Table:
         """Absences, changes, causes, listings, the breaker."""

@@ -73,8 +73,9 @@ def deliver(
     replies = []
     for i in np.flatnonzero(answer == Answer.ANSWERED).tolist():
         mailbox, sender, row = int(rows.mailbox[i]), int(rows.sender[i]), int(rows.row[i])
-        if not autoreply.grant(history, responder.history, mailbox, int(force.absence[mailbox]), sender):
-            answer[i] = Answer.ANSWERED_BEFORE
+        granted = autoreply.grant(history, responder, float(rows.at[i]), mailbox, int(force.absence[mailbox]), sender)
+        if granted is not Answer.ANSWERED:
+            answer[i] = granted
             continue
         n = int(turn[i]) if turn is not None else 0
         id = born(row, Kind.AUTOREPLY, n)
