@@ -6,6 +6,7 @@ follow from the times in the record. At t counts what began before t and had not
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.mail import HERE, Answer, Ints, Kind, Outcome, Truth, word
+from sim.policy.autoreply import POLICIES
 from sim.record import Record
 from sim.units import HOUR, Floats, Seconds
 
@@ -143,9 +145,9 @@ class View:
     def drained_after(self) -> float:
         """From the first switch-off until the last autoreply that was hung then leaves; NaN if none was hung, or one never leaves."""
         acts = self.record.columns("acts")
-        off = [
-            at for at, what in zip(acts["at"].tolist(), acts["what"].tolist(), strict=True) if what != "absence" and what != "replies on"
-        ]
+        narrower = itertools.takewhile(lambda name: name != self.record.run.policy, POLICIES)
+        words = {"replies off", *(f"policy {name}" for name in narrower)}
+        off = [at for at, what in zip(acts["at"].tolist(), acts["what"].tolist(), strict=True) if what in words]
         if not off:
             return float("nan")
         m = self.messages

@@ -49,6 +49,10 @@ class Draw(IntEnum):
     FILTER = 23
     TYPO = 24
     TABLE = 25  # fixed tables of a scenario: who corresponds with whom
+    CAMPAIGN = 40  # when a campaign begins, how long it takes, how far it reaches
+    CAMPAIGN_HITS = 41
+    SPAM_DAY = 42  # the spam of a day against that of a mean day
+    HARVEST = 43
 
 
 def _mix(z: int) -> int:

@@ -30,14 +30,13 @@ def test_the_ends_of_every_band_are_values_that_the_scenario_takes():
             story.with_settings({item.key: end})
 
 
-def test_every_profile_has_a_default_for_every_key_and_a_source_for_every_default():
-    fields = reader.fields()
-    server = {key for key in fields if key.startswith("server.")} - {"server.profile", "server.policy"}
-    replies = {key for key in fields if key.startswith("replies.")} - {"replies.responder"}
-    found = [(one.settings, server) for one in PROFILES.values()] + [(one.settings, replies) for one in RESPONDERS.values()]
-    for settings, keys in found:
-        assert set(settings) == keys
-        assert all(setting.source for setting in settings.values())
+def test_every_key_that_takes_its_default_from_the_profile_is_a_setting_of_some_server_or_of_every_responder():
+    keys = {key for key, (_, info) in reader.fields().items() if info.json_schema_extra.get("tag") == "profile"} - {"replies.responder"}
+    replies = {key for key in keys if key.startswith("replies.")}
+    assert keys - replies == {key for profile in PROFILES.values() for key in profile.settings}
+    for responder in RESPONDERS.values():
+        assert set(responder.settings) == replies
+        assert all(setting.source for setting in responder.settings.values())
 
 
 def test_every_profile_names_a_responder_that_exists():

@@ -20,31 +20,39 @@ __all__ = ["show"]
 
 def show(
     what: Annotated[
-        str, typer.Argument(help="scenarios, policies, servers, responders, schema, a key, a responder, or a scenario's file or name.")
+        str,
+        typer.Argument(
+            help="scenarios, policies, servers, responders, schema, a server, a responder, a key, or a scenario's file or name."
+        ),
     ] = "scenarios",
     settings: Set = None,
 ) -> None:
     """List what there is, explain a key, or resolve a scenario with every value, its unit and source. Runs nothing."""
-    from sim import scenario
+    from sim import profiles, scenario
     from sim.profiles import responders
-    from sim.report import responders as report
+    from sim.report.responders import listing, page
+    from sim.report.servers import server_list, server_page
     from sim.scenario import reader
 
-    lists = {"scenarios": _scenarios, "policies": _policies, "servers": _servers, "schema": _schema, "responders": _responders}
+    lists = {"scenarios": _scenarios, "policies": _policies, "servers": server_list, "responders": listing, "schema": _schema}
     key = re.sub(r"\[\d*\]", "[]", what)
     if what in lists:
         lines = lists[what]()
+    elif what in profiles.PROFILES or what in profiles.ALIASES:
+        lines = server_page(profiles.find(what))
     elif key in reader.fields():
         lines = _key(key)
     elif what in responders.RESPONDERS:
-        lines = report.page(responders.RESPONDERS[what])
+        lines = page(responders.RESPONDERS[what])
     else:
         try:
             lines = _resolved(scenario.load(what, settings or []))
         except BadInput as error:
             if error.where == "scenario":
-                words = [*lists, *reader.fields(), *responders.RESPONDERS, *reader.known()]
-                raise BadInput("show", f"{what!r} is not a list, a key, a responder or a scenario{nearest(what, words)}") from None
+                words = [*lists, *profiles.PROFILES, *profiles.ALIASES, *responders.RESPONDERS, *reader.fields(), *reader.known()]
+                raise BadInput(
+                    "show", f"{what!r} is not a list, a server, a responder, a key or a scenario{nearest(what, words)}"
+                ) from None
             raise
     output.emit("\n".join(lines))
 
@@ -55,27 +63,6 @@ def _scenarios() -> Iterator[str]:
 
     for name in reader.known():
         yield f"{name:24} {scenario.load(name).document.title}"
-
-
-def _servers() -> Iterator[str]:
-    from sim import profiles
-    from sim.scenario.reader import plain
-
-    for profile in profiles.PROFILES.values():
-        also = [alias for alias, name in profiles.ALIASES.items() if name == profile.name]
-        yield f"{profile.name:24} {profile.title}" + (f" (also {', '.join(also)})" if also else "")
-        for key, setting in profile.settings.items():
-            band = f" [{setting.low} to {setting.high}]" if setting.low is not None else ""
-            yield f"  {key:34} {plain(setting.value):34} {setting.tag.value:11} {setting.source}{band}"
-        yield f"  {'replies.responder':34} {profile.responder}"
-        for item in profile.undocumented:
-            yield f"  not documented: {item}"
-
-
-def _responders() -> Iterator[str]:
-    from sim.report.responders import listing
-
-    return listing()
 
 
 def _policies() -> Iterator[str]:
@@ -119,7 +106,7 @@ def _key(key: str) -> Iterator[str]:
         elif key.startswith("replies."):
             known = {name: auto.settings[key] for name, auto in responders.RESPONDERS.items()}
         else:
-            known = {profile.short: profile.settings[key] for profile in profiles.PROFILES.values()}
+            known = {one.short: one.settings[key] for one in profiles.PROFILES.values() if key in one.settings}
         for name, setting in known.items():
             band = f" [{setting.low} to {setting.high}]" if setting.low is not None else ""
             yield f"  default  {plain(setting.value)} on {name} ({setting.tag.value}: {setting.source}){band}"
@@ -144,8 +131,8 @@ def _resolved(found: Scenario) -> Iterator[str]:
         yield f"away: {found.person(absence.mailbox)}, {clock(absence.since)} to {clock(absence.until)}"
     for change in found.changes:
         who = found.person(change.mailbox) if change.mailbox >= 0 else "server"
-        deed = f"policy {change.policy}" if change.policy else "absence ends" if change.ends_absence else "replies "
-        f"{'on' if change.replies else 'off'}"
+        replies = f"replies {'on' if change.replies else 'off'}"
+        deed = f"policy {change.policy}" if change.policy else "absence ends" if change.ends_absence else replies
         yield f"change: {clock(change.at)}, {who}: {deed}"
     estimate = by_hand(found)
     if estimate is not None:

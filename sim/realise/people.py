@@ -9,13 +9,13 @@ import numpy as np
 
 from sim.mail import HERE, Flag, Ints, Kind, Place, Truth, address
 from sim.realise.arrived import BLOCK, DICE, arrived, sizes
-from sim.scenario import Scenario
+from sim.scenario import Scenario, schema
 from sim.streams import Draw, Generators
 from sim.units import HOUR, Floats, grid
 from sim.workload import Rows
 from sim.world import TYPO
 
-__all__ = ["People"]
+__all__ = ["People", "week"]
 
 _LISTS: Final = 10
 _NEWCOMER: Final = 1 << 36  # numbers of people who write once begin here
@@ -36,7 +36,7 @@ class People:
             Kind.INTERNAL: doc.wanted.internal if boxes > 1 else 0.0,
         }
         self.rates = {kind: np.full(boxes, rate) for kind, rate in rates.items()}
-        self.weights = _week(doc.office.opens, doc.office.closes, doc.office.outside_hours)
+        self.weights = week(doc.wanted.profile, doc.office)
         self.first = doc.start.weekday() * 24
         regular = 1.0 / np.arange(1, doc.wanted.correspondents + 1)  # a few write often: Zipf
         self.regular = np.cumsum(regular / regular.sum())
@@ -107,16 +107,19 @@ class People:
         )
 
 
-def _week(opens: str, closes: str, outside: float) -> Floats:
-    """Weight of each hour of the week, from Monday 00:00; the mean is 1."""
+def week(profile: list[float], office: schema.Office) -> Floats:
+    """Weight of each hour of the week, from Monday 00:00; the mean is 1. Without a profile the working hours decide."""
+    if profile:
+        return np.array(profile)
 
     def hour(text: str) -> float:
         time = dt.datetime.strptime(text.replace("24:00", "23:59"), "%H:%M")
         return time.hour + time.minute / 60.0
 
-    start, end = hour(opens), hour(closes)
+    start, end = hour(office.opens), hour(office.closes)
     open_part = np.clip(np.minimum(np.arange(24) + 1, end) - np.maximum(np.arange(24), start), 0.0, 1.0)
     inside = np.concatenate([np.tile(open_part, 5), np.zeros(48)])
+    outside = office.outside_hours
     weights = (1.0 - outside) * inside / inside.sum() + outside * (1.0 - inside) / (1.0 - inside).sum()
     result: Floats = weights * 168.0
     return result

@@ -9,8 +9,9 @@ from sim.comparison import Comparison, Estimate
 from sim.mail import Answer as Reason
 from sim.mail import word
 from sim.measures import MEASURES
+from sim.scenario import Scenario
 
-__all__ = ["about", "csv_rows", "document", "figures", "number", "replay"]
+__all__ = ["about", "away", "csv_rows", "document", "figures", "number", "replay"]
 
 
 def figures(estimate: Estimate, measure: str) -> tuple[float, float]:
@@ -31,6 +32,12 @@ def number(estimate: Estimate, measure: str) -> str:
 def about(estimate: Estimate) -> str:
     """A mean for a sentence: no decimals, no interval."""
     return f"{estimate.mean:,.0f}"
+
+
+def away(scenario: Scenario, several: str = "someone") -> str:
+    """Who is away: the person's name, or another word where it is more than one."""
+    mailboxes = {absence.mailbox for absence in scenario.absences}
+    return scenario.person(mailboxes.pop()) if len(mailboxes) == 1 else several
 
 
 def replay(comparison: Comparison) -> dict[str, Any]:

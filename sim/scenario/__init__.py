@@ -20,6 +20,7 @@ from sim.policy.autoreply import POLICIES, Audience, Responder
 from sim.profiles import Profile, Setting, Tag, responders
 from sim.profiles.responders import Autoresponder
 from sim.scenario import reader, replies
+from sim.scenario.rules import queue_rules
 from sim.scenario.schema import Document
 from sim.units import DAY, HOUR, Seconds
 
@@ -110,6 +111,7 @@ class Scenario:
         value = getattr(getattr(self.document, table), name)
         if value is not None:
             return value
+        assert key in self.profile.settings, key
         checked = reader.check({"title": "-", "days": 1, table: {name: self.profile.settings[key].value}}, f"profile {self.profile.name}")
         return getattr(getattr(checked, table), name)
 
@@ -120,21 +122,7 @@ class Scenario:
 
     def queue_rules(self) -> retry.QueueRules:
         """What the transport needs to know of this server."""
-        waits = self.number("server.retry")
-        assert isinstance(waits, list)
-        return retry.QueueRules(
-            kind=retry.EXCHANGE,
-            params=(self._seconds("server.glitch_retries"), self._seconds("server.glitch_interval"), *map(float, waits)),
-            glitch_on=self.profile.glitch_on,
-            message_retry=self._seconds("server.message_retry"),
-            expiry=self._seconds("server.expiry"),
-            delay_notice=self._seconds("server.delay_notice"),
-            forget_after=self._seconds("server.forget_after"),
-            connections=int(self._seconds("server.connections")),
-            connections_per_hop=int(self._seconds("server.connections_per_hop")),
-            messages_per_connection=int(self._seconds("server.messages_per_connection")),
-            reports_failures=bool(self.number("server.reports_failures")),
-        )
+        return queue_rules(self.profile, self.number)
 
     def responder(self) -> Responder:
         """The autoresponder as it is set up here."""
@@ -212,6 +200,8 @@ class Scenario:
             for part in key.split("."):
                 node = node.get(part) if isinstance(node, dict) else None
             setting = self._default(key)
+            if extra.get("tag") == "profile" and setting is None:
+                continue  # no setting of this server
             if key in self.origins:
                 origin = self.origins[key]
                 source = origin.source
@@ -228,14 +218,23 @@ class Scenario:
         return found
 
     def assumed(self) -> list[Input]:
-        """The assumed inputs that have a band and can change a run: a filter that is off, or the verdict's own rule, cannot."""
+        """The assumed inputs that have a band and can change a run: a filter that is off, campaigns that do not
+        come, or the verdict's own rule, cannot."""
         off = self.document.filter.kind == "none"
+        idle = tuple(
+            prefix
+            for prefix, used in (
+                ("spam.campaigns.", self.document.spam.arrivals == "campaigns"),
+                ("spam.harvest_length", self.document.spam.harvests > 0.0),
+            )
+            if not used
+        )
         return [
             item
             for item in self.inputs()
             if item.tag is Tag.ASSUMED
             and item.low is not None
-            and not item.key.startswith("verdict.")
+            and not item.key.startswith(("verdict.", *idle))
             and not (off and (item.key.startswith("filter.") or item.key == "replies.ignore_junk"))
         ]
 
@@ -325,8 +324,16 @@ def _consistent(scenario: Scenario) -> None:
             raise wrong(f"absence[{n}].until", "is not after from")
     if document.days is None and not document.replay_required:
         raise wrong("days", "is missing: length of the run in days")
-    waits = scenario.queue_rules()
-    if min(waits.params[2:]) < 0.001:
+    for key, (_, info) in reader.fields().items():
+        of_profile = (info.json_schema_extra or {}).get("tag") == "profile" and key.startswith("server.")
+        if of_profile and key in scenario.origins and key not in scenario.profile.settings:
+            known = [name for name in scenario.profile.settings if name.startswith(key.partition(".")[0] + ".")]
+            raise wrong(key, f"is no setting of {scenario.profile.short}{nearest(key, known) or ': it has ' + ', '.join(known)}")
+    try:
+        rules = scenario.queue_rules()
+    except BadInput as error:
+        raise wrong(error.where, error.found) from None
+    if any(value < 0.001 for value in rules.params[2:]) and rules.kind == retry.INTERVALS:
         raise wrong("server.retry", "has a wait under 1 ms")
-    if waits.delay_notice >= waits.expiry and "server.expiry" not in scenario.origins:
+    if math.isfinite(rules.delay_notice) and rules.delay_notice >= rules.expiry and "server.expiry" not in scenario.origins:
         raise wrong("server.delay_notice", "is not below server.expiry")

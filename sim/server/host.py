@@ -112,7 +112,8 @@ class Host:
         self.transport.submit(now)
         done = self.transport.advance(until)
         self.notices += [(m.settled_at, m, Kind.FAILURE) for m in done.settled if m.dsn is Dsn.SENT]
-        self.notices += [(at, m, Kind.DELAY) for at, m in done.delayed if m.sender != NULL_SENDER]
+        told = self.scenario.profile.delays_autoreplies
+        self.notices += [(at, m, Kind.DELAY) for at, m in done.delayed if m.sender != NULL_SENDER and (told or m.id & 15 != Kind.AUTOREPLY)]
 
     # What it leaves.
 
@@ -217,6 +218,7 @@ class Host:
                     "last_code",
                     "dsn",
                     "attempts",
+                    "suspended",
                     "wait_seconds",
                     "connection_seconds",
                 )
