@@ -5,6 +5,7 @@ story = sim.load("sbs_2003")
 record = sim.run(story)                 # one run; its tables are DataFrames: record.messages, record.queues ...
 sim.measure(record)["strangers_told"]
 result = sim.compare(story)             # policies side by side
+assert sim.check(story)                 # what the scenario expects of itself
 sim.plots.story(result)                 # a matplotlib Figure
 """
 
@@ -13,7 +14,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Final
 
-__all__ = ["compare", "load", "measure", "plots", "run"]
+__all__ = ["check", "compare", "load", "measure", "plots", "run"]
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
@@ -22,8 +23,16 @@ if TYPE_CHECKING:
     from sim.measures import measure
     from sim.runs import run
     from sim.scenario import load
+    from sim.trial import check
 
-_WHERE: Final = {"compare": "sim.experiment", "load": "sim.scenario", "measure": "sim.measures", "plots": "sim.plots", "run": "sim.runs"}
+_WHERE: Final = {
+    "check": "sim.trial",
+    "compare": "sim.experiment",
+    "load": "sim.scenario",
+    "measure": "sim.measures",
+    "plots": "sim.plots",
+    "run": "sim.runs",
+}
 
 
 def __getattr__(name: str) -> object:

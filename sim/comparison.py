@@ -187,9 +187,9 @@ class Comparison:
 def decide(scenario: Scenario, policies: Mapping[str, Outcome], widest: str, assumptions: Sequence[Assumption]) -> Verdict:
     """The rule. W and S are the wanted people and the strangers told under a policy.
 
-    yes: external replies have W > S x weight and delay no wanted mail for want of a connection. yes-to P: not so, but a narrower policy
-    reaches W(P) >= enough x W(widest) and W(P) > S(P) x weight. no: neither. depends: the interval of a deciding difference, or the band
-    of an assumed input, crosses a limit.
+    yes: external replies have W > S x weight, delay no wanted mail for want of a connection, and have none refused for a listing. yes-to P:
+    not so, but a narrower policy reaches W(P) >= enough x W(widest) and W(P) > S(P) x weight. no: neither. depends: the interval of a
+    deciding difference, or the band of an assumed input, crosses a limit.
     """
     rule = scenario.document.verdict
     deciding = assumptions[0].input.key if assumptions and assumptions[0].moves > 0.05 else ""
@@ -200,7 +200,9 @@ def decide(scenario: Scenario, policies: Mapping[str, Outcome], widest: str, ass
     wide = policies[widest]
     gain = margin(wide.rows)
     waits = wide.measures["wanted_wait"].mean > 1.0
-    positive = gain.mean > 0 and not waits
+    narrow = next((policies[name] for name in ("off", "internal-only") if name in policies and policies[name].available), wide)
+    refused = wide.measures["wanted_refused"].mean - narrow.measures["wanted_refused"].mean >= 1.0
+    positive = gain.mean > 0 and not waits and not refused
     if wide.name == "external":
         for item in assumptions:
             for band in (item.low, item.high):
@@ -228,5 +230,5 @@ def decide(scenario: Scenario, policies: Mapping[str, Outcome], widest: str, ass
         return Verdict("yes-to", best[1], deciding, gain)
     if open_question:
         return Verdict("depends", open_question, "wanted.partner_share", gain)
-    narrow = "internal-only" if "internal-only" in policies and policies["internal-only"].available else "off"
-    return Verdict("no", narrow, deciding, gain)
+    last = "internal-only" if "internal-only" in policies and policies["internal-only"].available else "off"
+    return Verdict("no", last, deciding, gain)

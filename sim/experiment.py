@@ -20,7 +20,7 @@ from sim.measures import Summary
 from sim.policy.autoreply import POLICIES
 from sim.scenario import Input, Scenario
 
-__all__ = ["BAND_REPLICATIONS", "BATCH", "MOST", "Task", "compare", "play"]
+__all__ = ["BAND_REPLICATIONS", "BATCH", "MOST", "Task", "compare", "play", "workers"]
 
 BATCH: Final = 10
 MOST: Final = 200
@@ -51,7 +51,7 @@ def play(task: Task) -> dict[str, Summary]:
 
 
 @contextmanager
-def _workers(jobs: int) -> Iterator[Executor | None]:
+def workers(jobs: int) -> Iterator[Executor | None]:
     """Worker processes, or None for one job: then everything runs here."""
     if jobs <= 1:
         yield None
@@ -125,7 +125,7 @@ def compare(
             outcomes[name] = Outcome(name, False, why_not=scenario.profile.policies[name].why_not)
     available = tuple(name for name, outcome in outcomes.items() if outcome.available)
     widest = available[-1]
-    with _workers(jobs or os.cpu_count() or 1) as executor:
+    with workers(jobs or os.cpu_count() or 1) as executor:
         pool = _Pool(executor, progress)
         played: list[dict[str, Summary]] = []
         while True:

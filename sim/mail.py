@@ -13,9 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
+    "ATTRACTED",
     "CONNECTION_FAILURES",
     "HERE",
     "NULL_SENDER",
+    "OUTGOING",
     "PERMANENT",
     "TEXTS",
     "Answer",
@@ -38,11 +40,12 @@ Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.uint32]  # of Flag
 
 NULL_SENDER: Final = -1
+ATTRACTED: Final = (1 << 40) + (13 << 34)  # row numbers of spam that came because a reply confirmed the address begin here
 HERE: Final = 0  # the office's own domain, Place.OFFICE << 40
 
 
 class Kind(IntEnum):
-    """What a message is. The first five come from the workload; a run gives birth to the rest."""
+    """What a message is. SPAM to LIST, RELAY and NEWSLETTER come from the workload; a run gives birth to the rest."""
 
     SPAM = 0
     WANTED = 1  # from outside, to one of ours
@@ -52,6 +55,15 @@ class Kind(IntEnum):
     AUTOREPLY = 5
     FAILURE = 6  # a failure DSN, in Exchange's words an NDR
     DELAY = 7  # a delay DSN
+    RECEIPT = 8  # of delivery (n = 0) or of reading (n = 1)
+    FORWARD = 9  # sent on by a user's rule
+    RELAY = 10  # spam that leaves through this server: infected PC, stolen account, open relay
+    NEWSLETTER = 11  # one of our own users to many
+    ECHO = 12  # what a responder outside answers to a reply of ours
+
+
+# Rows of the workload that leave through the outbound queues.
+OUTGOING: Final = (Kind.OUTBOUND, Kind.RELAY, Kind.NEWSLETTER)
 
 
 class Truth(IntEnum):
@@ -65,6 +77,9 @@ class Truth(IntEnum):
     FORGED_DEAD = 5  # nobody: no such domain, or no such mailbox
     SPAMMER = 6  # a mailbox that the spammer reads
     TRAP = 7  # a mailbox that only catches those who mail it
+    VICTIM = 8  # somebody to whom spam leaves through this server
+    READER = 9  # somebody on a list that one of our users keeps
+    NOBODY = 10  # an address that is gone, or was never there, and that no one forged
 
 
 class Outcome(IntEnum):
@@ -157,6 +172,7 @@ class Code(IntEnum):
     FULL = 9
     NO_MAILBOX = 10
     EXPIRED = 11  # our own verdict: too long in the queue
+    LISTED = 12  # refused since a block list has this server
 
 
 class Place(IntEnum):
@@ -168,6 +184,7 @@ class Place(IntEnum):
     PROVIDER = 3  # large mailbox providers
     STRANGE = 4  # a domain that spam named as its sender
     LIST = 5
+    TARGET = 6  # whom spam from here is addressed to, and whom a user's own list names
 
 
 # Texts as the Exchange 2003 family shows them; FACTS 3.1, 3.2, 4.1 ("Additional queue information" is not documented word for word).
@@ -184,10 +201,11 @@ TEXTS: Final = {
     Code.FULL: "452 4.2.2 mailbox full",
     Code.NO_MAILBOX: "550 5.1.1 user unknown",
     Code.EXPIRED: "4.4.7 message expired",
+    Code.LISTED: "550 5.7.1 refused: the sending server is on a block list",
 }
 # The whole queue fails, not the one message.
 CONNECTION_FAILURES: Final = frozenset({Code.DNS_TIMEOUT, Code.SERVFAIL, Code.REFUSED, Code.TIMEOUT, Code.BUSY})
-PERMANENT: Final = frozenset({Code.NXDOMAIN, Code.NO_MAILBOX})
+PERMANENT: Final = frozenset({Code.NXDOMAIN, Code.NO_MAILBOX, Code.LISTED})
 
 
 def address(where: Place, number: int) -> int:

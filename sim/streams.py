@@ -53,6 +53,22 @@ class Draw(IntEnum):
     CAMPAIGN_HITS = 41
     SPAM_DAY = 42  # the spam of a day against that of a mean day
     HARVEST = 43
+    REVERSE_NDR = 60
+    INFECTED_PC = 61
+    STOLEN_ACCOUNT = 62
+    OPEN_RELAY = 63
+    NEWSLETTER = 64
+    RECEIPT = 65
+    READ_RECEIPT = 66
+    READ_LAG = 67
+    NOTICE_LAG = 68
+    TARGET_GONE = 69
+    DOMAIN_GONE = 70
+    UNKNOWN_SENDER = 71
+    ASKS_LIST = 72
+    ATTRACTED = 73
+    RESPONDS = 74
+    ECHO_FILTER = 75
 
 
 def _mix(z: int) -> int:

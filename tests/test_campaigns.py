@@ -4,6 +4,8 @@ FACTS 9: at one server (PX, 74.7 connections an hour) the Fano factor, variance 
 minute, 132 of 10 min, 288 of an hour; at one mailbox (SA, 11.3 messages a day, 36 days) 1.14 by the hour and 3.2 by the day.
 """
 
+import datetime as dt
+import lzma
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -70,6 +72,28 @@ def test_campaigns_of_one_size_and_length_have_the_fano_factors_of_the_closed_fo
     for window in PX:
         expected = fano(closed, np.full(PX_MAILBOXES, 1.2 / DAY), window)
         assert variance_by_mean(rows.at, window, 250) == pytest.approx(expected, rel=0.06)
+
+
+def connections(shared_data: Path) -> np.ndarray:
+    """Seconds of PX's connections since the first midnight, those of its own monitor (one every minute) left out."""
+    with lzma.open(shared_data / "postfix-2023.log.xz", "rt", errors="replace") as log:
+        lines = [line for line in log if "postscreen" in line and "]: CONNECT from [" in line and "CONNECT from [198.18.0.1]" not in line]
+    stamps = np.array([dt.datetime.fromisoformat(line.split()[0]).timestamp() for line in lines])
+    return stamps - dt.datetime.fromisoformat(lines[0].split()[0]).replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
+
+
+def test_the_closed_form_meets_a_real_server_s_log_and_so_do_its_quiet_and_its_loud_hours(shared_data):
+    at = connections(shared_data)
+    rates = np.full(PX_MAILBOXES, PX_RATE / PX_MAILBOXES)
+    for window in PX:  # counted from midnight, where FACTS counts from the first connection: 7.3, 27, 126, 295
+        assert fano(schema.SpamCampaigns(), rates, window) == pytest.approx(variance_by_mean(at, window, 3), rel=0.10)
+    hours = np.bincount((at // HOUR).astype(int), minlength=72)
+    assert 1.0 - np.median(hours) / hours.mean() == pytest.approx(schema.SpamCampaigns().share, abs=0.005)
+    # What was not fitted: quantiles of the hourly counts. 72 hours, and bursts last for several of them: within a factor of 1.5.
+    rows = spam(office(PX_MAILBOXES, 24 * 74.7 / PX_MAILBOXES, "spam.unknown_recipients=0/day", "days=200"), 200, chunk=240)
+    drawn = np.bincount((rows.at // HOUR).astype(int), minlength=4800)
+    for q in (10, 25, 50, 75, 90):
+        assert 1 / 1.5 <= np.percentile(drawn, q) / np.percentile(hours, q) <= 1.5
 
 
 def test_what_is_drawn_with_the_fitted_parameters_has_the_measured_fano_factors():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sim.cli import output
-from sim.cli.options import Filter, Replay, ReplayWanted, ScenarioName, Seed, Set, progress, resolve
+from sim.cli.options import Compress, Filter, Replay, ReplayWanted, ScenarioName, Seed, Set, progress, resolve
 
 if TYPE_CHECKING:
     from sim.comparison import Comparison
@@ -30,6 +30,7 @@ def compare(
     jobs: Annotated[int | None, typer.Option("--jobs", help="Worker processes; one per core by default.")] = None,
     replay: Replay = "",
     replay_wanted: ReplayWanted = "",
+    compress: Compress = "",
     out: Annotated[str, typer.Option("--out", metavar="DIR", help="Write everything: answer, table, JSON, charts, page.")] = "",
     html: Annotated[str, typer.Option("--html", metavar="FILE", help="Write the page for the client.")] = "",
     csv: Annotated[str, typer.Option("--csv", metavar="FILE", help="Write every measure of every policy; - for standard output.")] = "",
@@ -41,7 +42,7 @@ def compare(
     """Compare reply policies on the same mail, and give the answer."""
     from sim import experiment, report
 
-    found = resolve(scenario, settings, filter, replay, replay_wanted)
+    found = resolve(scenario, settings, filter, replay, replay_wanted, compress)
     for path in (html, csv, json):
         if path:
             output.check(path)
@@ -51,6 +52,7 @@ def compare(
     parts += [part for name in policy or [] for part in ("--policy", name)]
     parts += ["--filter", filter] * bool(filter) + [part for pair in settings or [] for part in ("--set", pair)]
     parts += ["--replay", replay] * bool(replay) + ["--replay-wanted", replay_wanted] * bool(replay_wanted)
+    parts += ["--compress", compress] * bool(compress)
     with progress(quiet) as show:
         result = experiment.compare(found, policy or (), seed=seed, replications=replications, jobs=jobs, progress=show)
     command = shlex.join([*parts, "--seed", str(seed), "--replications", str(result.replications)])

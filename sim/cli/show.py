@@ -29,27 +29,33 @@ def show(
 ) -> None:
     """List what there is, explain a key, or resolve a scenario with every value, its unit and source. Runs nothing."""
     from sim import profiles, scenario
-    from sim.profiles import responders
-    from sim.report.responders import listing, page
+    from sim.profiles.responders import RESPONDERS
+    from sim.report import responders
     from sim.report.servers import server_list, server_page
     from sim.scenario import reader
 
-    lists = {"scenarios": _scenarios, "policies": _policies, "servers": server_list, "responders": listing, "schema": _schema}
+    lists = {
+        "scenarios": _scenarios,
+        "policies": _policies,
+        "servers": server_list,
+        "responders": responders.listing,
+        "schema": _schema,
+    }
     key = re.sub(r"\[\d*\]", "[]", what)
     if what in lists:
         lines = lists[what]()
     elif what in profiles.PROFILES or what in profiles.ALIASES:
         lines = server_page(profiles.find(what))
     elif key in reader.fields():
-        lines = _key(key)
-    elif what in responders.RESPONDERS:
-        lines = page(responders.RESPONDERS[what])
+        lines = _expect() if key == "expect" else _key(key)
+    elif what in RESPONDERS:
+        lines = responders.page(RESPONDERS[what])
     else:
         try:
             lines = _resolved(scenario.load(what, settings or []))
         except BadInput as error:
             if error.where == "scenario":
-                words = [*lists, *profiles.PROFILES, *profiles.ALIASES, *responders.RESPONDERS, *reader.fields(), *reader.known()]
+                words = [*lists, *profiles.PROFILES, *profiles.ALIASES, *RESPONDERS, *reader.fields(), *reader.known()]
                 raise BadInput(
                     "show", f"{what!r} is not a list, a server, a responder, a key or a scenario{nearest(what, words)}"
                 ) from None
@@ -106,7 +112,7 @@ def _key(key: str) -> Iterator[str]:
         elif key.startswith("replies."):
             known = {name: auto.settings[key] for name, auto in responders.RESPONDERS.items()}
         else:
-            known = {one.short: one.settings[key] for one in profiles.PROFILES.values() if key in one.settings}
+            known = {profile.short: profile.settings[key] for profile in profiles.PROFILES.values() if key in profile.settings}
         for name, setting in known.items():
             band = f" [{setting.low} to {setting.high}]" if setting.low is not None else ""
             yield f"  default  {plain(setting.value)} on {name} ({setting.tag.value}: {setting.source}){band}"
@@ -115,6 +121,20 @@ def _key(key: str) -> Iterator[str]:
     yield f"  source   {extra.get('tag', 'site')}: {extra.get('source', 'a fact of the site')}"
     if extra.get("low") is not None:
         yield f"  band     {extra['low']} to {extra['high']}"
+
+
+def _expect() -> Iterator[str]:
+    from sim.checks import expectation
+    from sim.measures import CURVES, MEASURES
+
+    yield from (expectation.__doc__ or "").rstrip().splitlines()
+    yield ""
+    yield "of a whole run"
+    for name, measure in MEASURES.items():
+        yield f"  {name:44} {measure.unit:10} {measure.meaning}"
+    yield "at a time"
+    for name, curve in CURVES.items():
+        yield f"  {name:44} {curve.unit:10} {curve.meaning}"
 
 
 def _resolved(found: Scenario) -> Iterator[str]:
@@ -134,6 +154,8 @@ def _resolved(found: Scenario) -> Iterator[str]:
         replies = f"replies {'on' if change.replies else 'off'}"
         deed = f"policy {change.policy}" if change.policy else "absence ends" if change.ends_absence else replies
         yield f"change: {clock(change.at)}, {who}: {deed}"
+    for name, entry in found.document.expect.items():
+        yield f"expected: {name}: {entry.limits}"
     estimate = by_hand(found)
     if estimate is not None:
         yield f"By hand, with replies to everyone: {estimate.sum()}."

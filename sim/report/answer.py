@@ -183,6 +183,9 @@ def _decided(comparison: Comparison) -> tuple[str, ...]:
     if kind != "none":
         lines.append(f"Filter {kind} on {comparison.scenario.profile.short}: {comparison.scenario.profile.filters[kind]}.")
     lines += _replies(comparison.scenario)
+    if comparison.scenario.document.breaker is not None:
+        opened = number(comparison.policies[comparison.widest].measures["breaker_open"], "breaker_open")
+        lines.append(f"A breaker stops replies to the outside, for {opened} h of the run: not a setting of this server.")
     tags = [item.tag for item in comparison.scenario.inputs() if item.tag is not Tag.SITE]
     counts = {tag: tags.count(tag) for tag in (Tag.MEASURED, Tag.DOCUMENTED, Tag.ASSUMED)}
     lines.append(
@@ -273,4 +276,5 @@ def _replay_lines(comparison: Comparison) -> tuple[str, ...]:
         f"{reasons or 'none'}; "
         f"{facts['malformed']} malformed. In {facts['from_used']} the envelope sender was absent and From was used.",
         "It is one real trace: the intervals cover what its senders turn out to be, not what other mail might have come.",
+        *filter(None, [comparison.scenario.what_was_cut()]),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import Any
 
 from sim.comparison import Comparison, Estimate
@@ -62,6 +63,7 @@ def replay(comparison: Comparison) -> dict[str, Any]:
         "suppressed": counts,
         "malformed": malformed,
         "from_used": sum(c.from_used for c in corpora),
+        "compressed": asdict(scenario.compressed) if scenario.compressed is not None else None,
     }
 
 

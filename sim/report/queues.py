@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sim import forensics
 from sim.mail import HERE, Code, Kind, Outcome, Place
 from sim.measures import MEASURES, View
 from sim.policy import retry
@@ -30,7 +31,7 @@ def queue_view(scenario: Scenario, record: Record, at: Seconds) -> str:
     if not queues:
         return f"{title}. All outbound queues are empty."
     draw = {"Queue Viewer": _queue_viewer, "Get-Queue": _get_queue}.get(scenario.profile.queue_tool, _qshape)
-    return "\n".join([title, *draw(scenario, queues, at)])
+    return "\n".join([title, *draw(scenario, queues, at), *_rules(record, at)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def _queues(scenario: Scenario, record: Record, at: Seconds) -> list[_Queue]:
                 record.words.domain(hop),
                 state,
                 np.sort(m["accepted_at"][mine]),
-                tuple(record.words.address(sender, HERE) or "<>" for sender in m["sender"][mine].tolist()),
+                tuple(_sender(record, i) for i in np.flatnonzero(mine).tolist()),
                 max(1, round(float(m["size"][mine].sum()) / 1024)),
                 upcoming,
                 failures,
@@ -70,6 +71,22 @@ def _queues(scenario: Scenario, record: Record, at: Seconds) -> list[_Queue]:
             )
         )
     return sorted(found, key=lambda queue: (queue.state != "Retry", float(queue.accepted[0])))
+
+
+def _sender(record: Record, i: int) -> str:
+    """Who sent the i-th message."""
+    m = record.columns("messages")
+    return record.words.address(int(m["sender"][i]), int(m["sender_domain"][i]) if "sender_domain" in m else HERE) or "<>"
+
+
+def _rules(record: Record, at: Seconds) -> list[str]:
+    """What the published decision rules would say of the queues in Retry, and whether they would be right."""
+    conclusions = forensics.judge(record, at)
+    truly = conclusions[0].truly
+    if truly is forensics.Culprit.NOTHING:
+        return []
+    said = "; ".join(str(conclusion) for conclusion in conclusions)
+    return ["", f"What fills most of the queues in Retry: {truly.value}. Of the published rules, {said}."]
 
 
 def _queue_viewer(scenario: Scenario, queues: list[_Queue], at: Seconds) -> list[str]:

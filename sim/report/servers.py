@@ -94,7 +94,8 @@ def server_page(profile: Profile) -> Iterator[str]:
         band = f" [{plain(setting.low)} to {plain(setting.high)}]" if setting.low is not None else ""
         yield f"  {key:32} {plain(setting.value):32} {setting.tag.value:11} {setting.source}{band}"
     yield ""
-    yield from page(responders.find(profile.responder))
+    yield f"Autoreplies ({profile.responder}; another with replies.responder)"
+    yield from (f"  {line}" for line in page(responders.find(profile.responder)))
     if profile.undocumented:
         yield ""
         yield "Not documented"

@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,15 +20,17 @@ from sim.policy.admission import Filter, FilterKind
 from sim.policy.autoreply import POLICIES, Audience, Responder
 from sim.profiles import Profile, Setting, Tag, responders
 from sim.profiles.responders import Autoresponder
-from sim.scenario import reader, replies
+from sim.scenario import calendar, causes, reader, replies
+from sim.scenario.calendar import Absence
+from sim.scenario.optional import off
 from sim.scenario.rules import queue_rules
 from sim.scenario.schema import Document
-from sim.units import DAY, HOUR, Seconds
+from sim.units import DAY, HOUR, Seconds, words
 
 if TYPE_CHECKING:
     from sim.corpus import Corpus
 
-__all__ = ["Absence", "Change", "Input", "Scenario", "load"]
+__all__ = ["Absence", "Change", "Compressed", "Input", "Scenario", "load"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +48,6 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True)
-class Absence:
-    """A mailbox is away in [since, until)."""
-
-    mailbox: int
-    since: Seconds
-    until: Seconds
-
-
-@dataclass(frozen=True, slots=True)
 class Change:
     """Replies of a mailbox switched, an absence ended, or the server's policy changed, at a time."""
 
@@ -62,6 +56,16 @@ class Change:
     replies: bool | None = None
     ends_absence: bool = False
     policy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Compressed:
+    """What was cut out of a replay: gaps longer than `longest` were cut down to it. Times in seconds."""
+
+    longest: Seconds
+    gaps: int
+    removed: Seconds
+    span: Seconds  # of the replay before
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,7 @@ class Scenario:
     origins: Mapping[str, reader.Origin] = field(repr=False)
     replay: Corpus | None = field(default=None, repr=False)
     replay_wanted: Corpus | None = field(default=None, repr=False)
+    compressed: Compressed | None = field(default=None, repr=False)
 
     @property
     def profile(self) -> Profile:
@@ -156,19 +161,16 @@ class Scenario:
         people = self.document.office.people
         return people[mailbox].capitalize() if mailbox < len(people) else f"mailbox {mailbox}"
 
-    @property
+    @cached_property
     def absences(self) -> tuple[Absence, ...]:
-        """Absences in order of the file, cut at the horizon and by changes that end them."""
+        """Absences in order of the file, calendars written out, cut at the horizon and by changes that end them."""
+        found = calendar.absences(self.document.absence, self.mailbox, self.document.start.weekday(), self.horizon)
         ends = [(c.at, c.mailbox) for c in self.changes if c.ends_absence]
-        found = []
-        for entry in self.document.absence:
-            mailbox = self.mailbox(entry.who)
-            until = self.horizon if entry.until is None else min(entry.until, self.horizon)
-            until = min([until, *(at for at, who in ends if who == mailbox and at >= entry.since)])
-            found.append(Absence(mailbox, entry.since, until))
-        return tuple(found)
+        return tuple(
+            replace(a, until=min([a.until, *(at for at, who in ends if who == a.mailbox and at >= a.since)])) if ends else a for a in found
+        )
 
-    @property
+    @cached_property
     def changes(self) -> tuple[Change, ...]:
         """Changes in order of time."""
         listed = [
@@ -183,17 +185,30 @@ class Scenario:
         ]
         return tuple(sorted(listed, key=lambda c: c.at))
 
+    def alarms(self) -> dict[str, float]:
+        """The limits of the alarm rules by name, and how often a monitor looks."""
+        rules = self.document.detection
+        names = ("poll", "pending", "oldest", "autoreplies", "messages")
+        return {"queues": float(self.document.verdict.alert_queues)} | {name: float(getattr(rules, name)) for name in names}
+
+    @property
+    def causes(self) -> tuple[causes.Cause, ...]:
+        """The rival causes that are switched on."""
+        return causes.present(self.document, self.horizon)
+
     @property
     def main_absentee(self) -> int:
-        """The mailbox that is away for longest: the one the answer speaks of. -1 where nobody is away."""
-        lengths = [(a.until - a.since, -n, a.mailbox) for n, a in enumerate(self.absences)]
-        return max(lengths)[2] if lengths else -1
+        """The mailbox that is away for longest, all its absences together: the one the answer speaks of. -1 where nobody is away."""
+        lengths: dict[int, float] = {}
+        for absence in self.absences:
+            lengths[absence.mailbox] = lengths.get(absence.mailbox, 0.0) + absence.until - absence.since
+        return max(lengths, key=lengths.__getitem__, default=-1)  # the first of equals
 
     def inputs(self) -> list[Input]:
         """Every value with unit, source and tag, in the order of the schema."""
         found = []
         for key, (meaning, info) in reader.fields().items():
-            if "[]" in key:
+            if "[]" in key or key == "expect" or off(self.document, key):  # what is expected of a run is no input of it
                 continue
             extra = info.json_schema_extra or {}
             node: Any = self.plain
@@ -243,6 +258,7 @@ class Scenario:
         payload = [[item.key, item.value] for item in self.inputs()]
         payload += [["absence", self.plain.get("absence", [])], ["change", self.plain.get("change", [])]]
         payload += [["replay", corpus.sha256] for corpus in (self.replay, self.replay_wanted) if corpus is not None]
+        payload += [["compressed", self.compressed.longest]] if self.compressed is not None else []
         return hashlib.sha256(json.dumps(payload, sort_keys=True, default=str).encode()).hexdigest()
 
     def with_settings(self, settings: Mapping[str, object] | Iterable[str], where: str = "--set") -> Scenario:
@@ -252,11 +268,25 @@ class Scenario:
         for setting in listed:
             reader.assign(plain, origins, setting, where)
         changed = _compose(self.name, self.file if not listed else f"{self.file} with {where}", plain, origins)
-        return changed.with_replay(self.replay, self.replay_wanted)
+        return replace(changed, replay=self.replay, replay_wanted=self.replay_wanted, compressed=self.compressed)
 
     def with_replay(self, spam: Corpus | None = None, wanted: Corpus | None = None) -> Scenario:
         """The same scenario with its spam, or its wanted mail from outside, replaced by real messages."""
-        return replace(self, replay=spam or self.replay, replay_wanted=wanted or self.replay_wanted)
+        return replace(self, replay=spam or self.replay, replay_wanted=wanted or self.replay_wanted, compressed=None)
+
+    def what_was_cut(self) -> str:
+        """A compressed replay in words; empty where nothing was cut."""
+        cut = self.compressed
+        if cut is None:
+            return ""
+        said = f"Gaps of the replay longer than {words(cut.longest)} were cut down to it: "
+        if not cut.gaps:
+            return said + "there is none."
+        said += f"{cut.gaps:,} gap{'s' * (cut.gaps != 1)}, {words(cut.removed)} of {words(cut.span)} left out."
+        lifetime = self._seconds("server.expiry")
+        if cut.longest < lifetime:
+            said += f" A message stays queued for up to {words(lifetime)}, so queues are fuller than they were in real time."
+        return said
 
     def _repr_html_(self) -> str:
         rows = "".join(f"<tr><td>{i.key}</td><td>{i.value}</td><td>{i.source}</td></tr>" for i in self.inputs())
@@ -302,6 +332,12 @@ def _consistent(scenario: Scenario) -> None:
     for person in office.people:
         if not re.fullmatch(r"[a-z][a-z0-9._-]*", person):
             raise wrong("office.people", f"{person!r} is not a name for a mailbox: write it in small letters, as in 'ann'")
+    if office.locale:
+        from faker.config import AVAILABLE_LOCALES
+
+        if office.locale not in AVAILABLE_LOCALES:
+            known = nearest(office.locale, AVAILABLE_LOCALES)
+            raise wrong("office.locale", f"{office.locale!r} is not a language that Faker knows, as in 'de_DE'{known}")
     try:
         profiles.find(document.server.profile)
         scenario.autoresponder  # noqa: B018  complains of a name that is not known
@@ -317,18 +353,25 @@ def _consistent(scenario: Scenario) -> None:
             scenario.mailbox(entry.who)
         for who in document.spam.mailboxes:
             scenario.mailbox(who)
+        for key, text in causes.wrong(document, scenario.mailbox):
+            raise wrong(key, text)
     except BadInput as error:
         raise error if error.where.startswith(file) else type(error)(f"{file}: {error.where}", error.found) from None
     for n, entry in enumerate(document.absence, start=1):
         if entry.until is not None and entry.until <= entry.since:
             raise wrong(f"absence[{n}].until", "is not after from")
+        if entry.switched == "once" and entry.every is None:
+            raise wrong(f"absence[{n}].switched", "'once' belongs to a calendar: give every, as in every = 'Fri'")
+    if (found := calendar.overlap(document.absence, scenario.mailbox)) is not None:
+        first, second = found
+        raise wrong(f"absence[{second + 1}]", f"overlaps absence[{first + 1}] of the same person; write them as one")
     if document.days is None and not document.replay_required:
         raise wrong("days", "is missing: length of the run in days")
     for key, (_, info) in reader.fields().items():
-        of_profile = (info.json_schema_extra or {}).get("tag") == "profile" and key.startswith("server.")
-        if of_profile and key in scenario.origins and key not in scenario.profile.settings:
-            known = [name for name in scenario.profile.settings if name.startswith(key.partition(".")[0] + ".")]
-            raise wrong(key, f"is no setting of {scenario.profile.short}{nearest(key, known) or ': it has ' + ', '.join(known)}")
+        if (info.json_schema_extra or {}).get("tag") == "profile" and key in scenario.origins and scenario._default(key) is None:
+            keys = [name for name in scenario.profile.settings if name.startswith("server.")]
+            more = nearest(key, keys) or f": it has {', '.join(keys)}"
+            raise wrong(key, f"is no setting of {scenario.profile.short}{more}")
     try:
         rules = scenario.queue_rules()
     except BadInput as error:

@@ -7,131 +7,35 @@ Each table is a frozen pydantic model, and each field says in its metadata how w
 from __future__ import annotations
 
 import datetime as dt
-import math
-from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from sim import units
-from sim.policy.autoreply import EVERY_MESSAGE, ONCE, UNLIMITED
 from sim.profiles import Tag
+from sim.scenario.causes import Causes
+from sim.scenario.expected import Expectation
+from sim.scenario.fields import Duration, Every, History, HopRate, Limit, Moment, OfficeRate, Patience, Rate, Rest, Share, Size
+from sim.scenario.fields import Table as _Table
+from sim.scenario.fields import key as _key
+from sim.scenario.fields import of_profile as _of_profile
+from sim.scenario.listing import Listing
+from sim.scenario.week import Days, Week
 
-__all__ = ["Absence", "Change", "Document", "Filter", "Office", "Replies", "Server", "Spam", "Verdict", "Wanted", "World"]
-
-
-def _text(parse: Callable[[str], float], example: str) -> Callable[[object], float]:
-    def read(value: object) -> float:
-        if not isinstance(value, str):
-            raise ValueError(f"{value!r} has no unit: write it as a text, as in '{example}'")
-        return parse(value)
-
-    return read
-
-
-def _patience(text: str) -> float:
-    return math.inf if text in ("never", "none") else units.duration(text)
-
-
-def _share(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ValueError(f"{value!r} is not a share: write a percentage, as in '42 %'")
-    return units.share(value)
-
-
-def _rest(value: object) -> float | None:
-    return None if value == "rest" else _share(value)
-
-
-def _week(value: object) -> list[float]:
-    """Weights of the 168 hours of the week from Monday 00:00, mean 1; none where the working hours decide."""
-    if isinstance(value, str) and value in _WEEKS:
-        value = _WEEKS[value]
-    if not isinstance(value, list) or len(value) not in (0, 24, 168):
-        names = ", ".join(f"'{name}'" for name in _WEEKS)
-        found = f"a list of {len(value)}" if isinstance(value, list) else repr(value)
-        raise ValueError(f"{found} is neither one of {names} nor 24 weights of a day or 168 of a week from Monday 00:00")
-    if not all(isinstance(weight, int | float) and 0.0 <= weight < 1e9 for weight in value) or (value and not any(value)):
-        raise ValueError("a weight is a number of at least 0, and not all of them are 0")
-    mean = sum(value) / len(value) if value else 1.0
-    return [float(weight) / mean for weight in value] * (7 if len(value) == 24 else 1)
-
-
-# Messages of spam-2002.csv by day of the week, from Monday (UTC). Hours of the day do not differ: chi-squared 32 at 23 degrees of freedom.
-_SPAM_DAYS = (300, 341, 294, 289, 262, 195, 216)
-_WEEKS: dict[str, list[float]] = {
-    "flat": [1.0] * 168,
-    "office": [],
-    "measured": [float(sum(days) / len(days)) for days in (_SPAM_DAYS[:5],) * 5 + (_SPAM_DAYS[5:],) * 2 for _ in range(24)],
-}
-
-
-def _rate(per: str, example: str) -> Callable[[object], float]:
-    def parse(text: str) -> float:
-        value = units.rate(text, per)
-        if value * units.DAY > _MOST_PER_DAY:
-            raise ValueError(f"{text!r} is more than {_MOST_PER_DAY:,}/{per}/day, which no scenario means")
-        return value
-
-    return _text(parse, example)
-
-
-def _every(value: object) -> float:
-    if value == "absence":
-        return ONCE
-    if value == "message":
-        return EVERY_MESSAGE
-    try:
-        return _text(units.duration, "7 d")(value)
-    except ValueError as error:
-        raise ValueError(f"{error}; or 'absence' (once per absence) or 'message' (every message)") from None
-
-
-def _history(value: object) -> object:
-    return UNLIMITED if value == "unlimited" else value
-
-
-def _limit(value: object) -> float:
-    """Replies in an hour."""
-    return math.inf if value == "off" else _rate("mailbox", "20/mailbox/hour")(value) * units.HOUR
-
-
-_MOST_PER_DAY = 100_000
-Duration = Annotated[float, BeforeValidator(_text(units.duration, "10 min"))]
-Patience = Annotated[float, BeforeValidator(_text(_patience, "10 min"))]
-Moment = Annotated[float, BeforeValidator(_text(units.moment, "day 3 12:00"))]
-Rate = Annotated[float, BeforeValidator(_rate("mailbox", "50/mailbox/day"))]
-OfficeRate = Annotated[float, BeforeValidator(_rate("office", "20/day"))]
-HopRate = Annotated[float, BeforeValidator(_rate("hop", "1/hop/week"))]
-Size = Annotated[float, BeforeValidator(_text(units.size, "4 kB"))]
-Share = Annotated[float, BeforeValidator(_share)]
-Rest = Annotated[float | None, BeforeValidator(_rest)]
-Every = Annotated[float, BeforeValidator(_every)]
-History = Annotated[int, BeforeValidator(_history)]
-Limit = Annotated[float, BeforeValidator(_limit)]
-Week = Annotated[list[float], BeforeValidator(_week)]
-
-
-def _key(
-    default: Any,
-    meaning: str,
-    unit: str = "",
-    source: str = "a fact of the site",
-    tag: Tag = Tag.SITE,
-    low: object = None,
-    high: object = None,
-    **limits: Any,
-) -> Any:
-    extra: dict[str, Any] = {"unit": unit, "source": source, "tag": tag.value, "low": low, "high": high}
-    return Field(default=default, description=meaning, json_schema_extra=extra, validate_default=True, **limits)
-
-
-def _of_profile(meaning: str, unit: str = "", **limits: Any) -> Any:
-    return Field(default=None, description=meaning, json_schema_extra={"unit": unit, "source": "profile", "tag": "profile"}, **limits)
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+__all__ = [
+    "Absence",
+    "Change",
+    "Confirmed",
+    "Detection",
+    "Document",
+    "Filter",
+    "Office",
+    "Replies",
+    "Server",
+    "Spam",
+    "Verdict",
+    "Wanted",
+    "World",
+]
 
 
 class Server(_Table):
@@ -198,6 +102,7 @@ class Office(_Table):
     domain: str = _key("office.example", "mail domain", pattern=r"^[a-z0-9.-]+$")
     mailboxes: int = _key(15, "number of mailboxes", ge=1, le=1_000_000)
     people: list[str] = _key([], "names of the first mailboxes, for [[absence]] and [[change]]")
+    locale: str = _key("", "language of the other names, as Faker calls it: 'de_DE', 'ja_JP'; left out: user7, user8 ...")
     opens: str = _key("08:00", "working hours begin", pattern=r"^\d\d:\d\d$")
     closes: str = _key("18:00", "working hours end", pattern=r"^\d\d:\d\d$")
     outside_hours: Share = _key(
@@ -435,6 +340,9 @@ class Filter(_Table):
     """What is done with spam before a reply is decided."""
 
     kind: Literal["none", "junk-first", "refuse-unresolvable"] = _key("none", "which filter", source="the question")
+    recipients: bool = _key(
+        True, "mail to a mailbox that does not exist here is refused at SMTP; false: it is taken, and reported to its sender later"
+    )
     hit: Share = _key(
         "90 %",
         "spam that it hits; with refuse-unresolvable, of the spam from such domains",
@@ -477,6 +385,13 @@ class Absence(_Table):
     who: str = _key(..., "person or number of a mailbox")
     since: Moment = Field(default=0.0, description="begins", validation_alias="from", json_schema_extra={"unit": "s", "tag": "site"})
     until: Moment | None = _key(None, "ends; left out: stays away to the end", "s")
+    every: Days | None = _key(None, "away only on these days of the week in that time, as in 'Fri' or 'Mon Tue': a part-time calendar")
+    switched: Literal["each-time", "once"] = _key(
+        "each-time",
+        "with every: is the reply switched on and off each time, so that who was answered is forgotten, or set once for all of them",
+        source="FACTS 2.1: S55, the list of who was answered is cleared when the reply is switched",
+        tag=Tag.DOCUMENTED,
+    )
 
 
 class Change(_Table):
@@ -518,6 +433,92 @@ class Verdict(_Table):
     )
 
 
+class Detection(_Table):
+    """When a monitor would raise an alarm; none of these changes a run. The limit on queues in Retry is verdict.alert_queues."""
+
+    poll: Duration = _key("5 min", "time between two looks", "s", "assumed", Tag.ASSUMED, "1 min", "60 min", ge=1)
+    pending: int = _key(
+        20,
+        "an alarm at more than this many messages pending outbound",
+        "messages",
+        "assumed; the threshold of SBS 2003's alert was not found (FACTS 0)",
+        Tag.ASSUMED,
+        5,
+        100,
+        ge=0,
+    )
+    oldest: Duration = _key("4 h", "an alarm at an outbound message older than this", "s", "assumed", Tag.ASSUMED, "1 h", "24 h")
+    autoreplies: int = _key(
+        5, "an alarm at more than this many autoreplies by one sender within an hour", "messages", "assumed", Tag.ASSUMED, 2, 30, ge=0
+    )
+    messages: int = _key(
+        30,
+        "an alarm at more than this many outbound messages by one sender within an hour",
+        "messages",
+        "assumed",
+        Tag.ASSUMED,
+        10,
+        200,
+        ge=0,
+    )
+
+
+class Confirmed(_Table):
+    """What if a reply that reaches a spammer confirms the address, and earns it more spam? Switched on by being there."""
+
+    rate: OfficeRate = _key(
+        "0.5/day",
+        "more spam to the mailbox for each spammer who got a reply",
+        "1/s",
+        "assumed; a what-if, no source",
+        Tag.ASSUMED,
+        "0/day",
+        "5/day",
+    )
+    lag: Duration = _key("1 d", "from the reply's arrival to the first of it", "s", "assumed; no source", Tag.ASSUMED, "1 h", "14 d", ge=60)
+    most: int = _key(20, "confirmations that earn spam, for each mailbox", "", "assumed; no source", Tag.ASSUMED, 5, 100, ge=1, le=1000)
+
+
+class Loops(_Table):
+    """Responders outside that answer our replies. Switched on by being there."""
+
+    responders: Share = _key(
+        "5 %", "people outside, strangers among them, whose own responder is on", "share", "assumed; no source", Tag.ASSUMED, "1 %", "20 %"
+    )
+    every_message: Share = _key(
+        "10 %", "of these responders, those that answer every message", "share", "assumed; no source", Tag.ASSUMED, "0 %", "50 %"
+    )
+    marked: bool = _key(
+        False,
+        "our replies say Auto-Submitted (RFC 3834), so polite responders leave them alone",
+        "",
+        "assumed: the RFC is of 2004 and not known to Exchange 2003",
+        Tag.ASSUMED,
+        False,
+        True,
+    )
+    lag: Duration = _key("1 min", "time until an answer comes back", "s", "assumed", Tag.ASSUMED, "10 s", "10 min", ge=1)
+    most: int = _key(1000, "answers to the replies of one chain, at most: a bound of the model", "", "a bound", ge=1, le=4000)
+
+
+class Breaker(_Table):
+    """Not a setting of any server here, but a what-if: replies to the outside stop while too many queues stand in Retry. Switched on by
+    being there."""
+
+    queues: int = _key(
+        10,
+        "it opens at more than this many next hops in Retry (not a setting of this server)",
+        "queues",
+        "assumed",
+        Tag.ASSUMED,
+        3,
+        30,
+        ge=0,
+    )
+    poll: Duration = _key("5 min", "time between two looks", "s", "assumed", Tag.ASSUMED, "1 min", "60 min", ge=1)
+    rest: Duration = _key("1 d", "it stays open for this long at least", "s", "assumed", Tag.ASSUMED, "1 h", "7 d", ge=1)
+
+
 class Document(_Table):
     """A scenario file."""
 
@@ -533,8 +534,15 @@ class Document(_Table):
     filter: Filter = Field(default_factory=Filter)
     world: World = Field(default_factory=World)
     verdict: Verdict = Field(default_factory=Verdict)
+    detection: Detection = Field(default_factory=Detection)
     absence: list[Absence] = Field(default_factory=list)
     change: list[Change] = Field(default_factory=list)
+    expect: dict[str, Expectation] = _key({}, "what a run is to give, as in queues_in_retry_peak = '20 .. 30'", source="the question")
+    cause: Causes = Field(default_factory=Causes)
+    listing: Listing = Field(default_factory=Listing)
+    confirmed: Confirmed | None = None
+    loops: Loops | None = None
+    breaker: Breaker | None = None
 
 
 Spam.model_rebuild()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sim.mail import NULL_SENDER, Answer, Ints, Kind, Outcome, Place, born
+from sim.mail import NULL_SENDER, OUTGOING, Answer, Ints, Kind, Outcome, Place, born
 from sim.policy import admission, autoreply
 from sim.streams import Draw, u
 from sim.units import Seconds, grid
@@ -44,22 +44,32 @@ class Reply:
 
 
 def deliver(
-    rows: Rows, force: InForce, rule: admission.Filter, responder: autoreply.Responder, history: autoreply.History, key: int, lag: Seconds
+    rows: Rows,
+    force: InForce,
+    rule: admission.Filter,
+    responder: autoreply.Responder,
+    history: autoreply.History,
+    key: int,
+    lag: Seconds,
+    recipients: bool = True,
+    turn: Ints | None = None,
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], list[Reply]]:
-    """Outcome and answer of each row, uint8[n] each, and the replies in order of the rows. OUTBOUND rows stay QUEUED and NOT_ASKED.
+    """Outcome and answer of each row, uint8[n] each, and the replies in order of the rows. Rows on their way out stay QUEUED and NOT_ASKED.
 
-    `key` and `lag` give the time from delivery to the reply: a hash die of the reply's id, 0.5 to 1.5 times the mean."""
+    `recipients`: mail to a mailbox that does not exist is refused at RCPT; else it is taken, and BOUNCED. `key` and `lag` give the time
+    from delivery to the reply: a hash die of the reply's id, 0.5 to 1.5 times the mean. `turn`, int64[n]: which turn of a mail loop each
+    row is, from 1; 0 for what begins a chain, as all rows are where it is left out."""
     outside = rows.kind != Kind.INTERNAL
     outcome = admission.admit(rule, rows.kind == Kind.SPAM, outside, rows.unresolvable, rows.dice)
-    outcome[rows.mailbox < 0] = Outcome.REFUSED  # no such mailbox: refused at RCPT
-    outbound = rows.kind == Kind.OUTBOUND
-    outcome[outbound] = Outcome.QUEUED
+    outcome[(rows.mailbox < 0) & (outcome != Outcome.REFUSED)] = Outcome.REFUSED if recipients else Outcome.BOUNCED
+    outgoing = np.isin(rows.kind, OUTGOING)
+    outcome[outgoing] = Outcome.QUEUED
     box = np.maximum(rows.mailbox, 0)
     absent = force.absence[box] >= 0
     place = np.where(rows.sender == NULL_SENDER, Place.STRANGE, rows.sender >> 40).astype(np.uint8)
     facts = autoreply.Facts(absent, force.replies_on[box], place, rows.sender, rows.flags, outcome)
     answer = autoreply.reasons(force.audience, responder, facts)
-    answer[outbound | (outcome == Outcome.REFUSED)] = Answer.NOT_ASKED
+    answer[outgoing | np.isin(outcome, (Outcome.REFUSED, Outcome.BOUNCED))] = Answer.NOT_ASKED
     replies = []
     for i in np.flatnonzero(answer == Answer.ANSWERED).tolist():
         mailbox, sender, row = int(rows.mailbox[i]), int(rows.sender[i]), int(rows.row[i])
@@ -67,9 +77,10 @@ def deliver(
         if granted is not Answer.ANSWERED:
             answer[i] = granted
             continue
-        id = born(row, Kind.AUTOREPLY)
+        n = int(turn[i]) if turn is not None else 0
+        id = born(row, Kind.AUTOREPLY, n)
         at = float(rows.at[i]) + max(0.001, grid(lag * (0.5 + u(key, id, Draw.REPLY_LAG))))
         back = mailbox if responder.user_return_path else NULL_SENDER
-        cause = born(row, Kind(int(rows.kind[i])))
+        cause = born(row, Kind(int(rows.kind[i])), max(0, n - 1))
         replies.append(Reply(id, row, cause, mailbox, back, sender, int(rows.sender_domain[i]), grid(at)))
     return outcome, answer, replies
