@@ -226,7 +226,7 @@ class Scenario:
             elif isinstance(setting, Setting):
                 found.append(Input(key, setting.value, extra["unit"], meaning, setting.source, setting.tag, setting.low, setting.high))
             elif isinstance(node, dict) and node:
-                found.append(Input(key, node, extra["unit"], meaning, f"given in {self.file}", Tag.SITE))
+                found.append(Input(key, node, extra["unit"], meaning, f"given in {Path(self.file).name}", Tag.SITE))
             else:
                 default = str(info.default) if not isinstance(info.default, str | int | float | bool | list | dict | None) else info.default
                 found.append(Input(key, default, extra["unit"], meaning, extra["source"], Tag(extra["tag"]), extra["low"], extra["high"]))
@@ -294,6 +294,8 @@ class Scenario:
 
 
 def _toml(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{json.dumps(k)} = {_toml(v)}" for k, v in value.items()) + "}"
     return json.dumps(value) if isinstance(value, str | bool | list) else str(value)
 
 

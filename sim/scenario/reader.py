@@ -180,6 +180,8 @@ def assign(plain: dict[str, Any], origins: dict[str, Origin], setting: str, wher
         value = tomllib.loads(f"value = {text.strip()}")["value"]
     except tomllib.TOMLDecodeError:
         value = text.strip()
+    if generic in known and "bool" in str(known[generic][1].annotation):
+        value = {"yes": True, "no": False}.get(str(value), value)  # as `plain` writes them
     node: Any = plain
     *path, last = list(_steps(key))
     for step in path:
