@@ -27,6 +27,7 @@ mailboxes = { ann = "30/mailbox/day" }
 [[absence]]
 who = "ann"
 """
+PROMISED = "scenario version seed replications inputs_sha256 baseline verdict policies differences assumptions replay".split()
 
 
 @pytest.fixture
@@ -63,8 +64,7 @@ def test_compare_prints_the_answer_and_a_line_that_gives_it_again(short, tmp_pat
 def test_json_on_standard_output_stands_there_alone_and_has_the_promised_form(short, tmp_path):
     done = mailflow("compare", short, "--replications", 2, "--json", "-", cwd=tmp_path)
     result = json.loads(done.stdout)
-    promised = "scenario version seed replications inputs_sha256 baseline verdict policies differences assumptions replay"
-    assert set(result) == set(promised.split())
+    assert set(result) == set(PROMISED)
     assert result["baseline"] == "external"
     assert set(result["verdict"]) == {"answer", "policy", "deciding", "sentence"}
     assert result["policies"]["contacts-only"] == {"available": False, "why": result["policies"]["contacts-only"]["why"]}
@@ -84,6 +84,32 @@ def test_terminal_csv_and_json_show_the_same_numbers(short, tmp_path):
     row = next(line for line in (tmp_path / "r.csv").read_text().splitlines() if line.startswith("external,strangers_told"))
     assert row.split(",")[3:5] == [f"{measure['mean']:g}", f"{measure['half_width']:g}"]
     assert f"{measure['mean']:,.1f} ± {measure['half_width']:,.1f}" in done.stdout
+
+
+def test_what_was_asked_beyond_the_answer_is_printed_and_stands_in_the_json_beside_its_usual_form(short, tmp_path):
+    asked = ["--vary", "spam.mailboxes.ann=1/mailbox/day,30/mailbox/day", "--best", "margin", "--until", "strangers_told=50%"]
+    asked += ["--together", "--percentile", "50", "--policy", "partners-only"]
+    done = mailflow("compare", short, *asked, "--json", "r.json", "--csv", "r.csv", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for words in ("1/mailbox/day  yes", "Best by margin", "partners-only. With a probability of 95 %", "is known to 50 % after 10 runs"):
+        assert words in done.stdout.replace("\n", " ")
+    result = json.loads((tmp_path / "r.json").read_text())
+    assert set(result) == set(PROMISED) | {"cases", "best", "until", "percentiles", "difference_level"}
+    assert [case["settings"] for case in result["cases"]] == [
+        {"spam.mailboxes.ann": "1/mailbox/day"},
+        {"spam.mailboxes.ann": "30/mailbox/day"},
+    ]
+    assert set(result["cases"][0]) == set(PROMISED) | {"settings"}
+    lines = (tmp_path / "r.csv").read_text().splitlines()
+    assert lines[0].startswith("spam.mailboxes.ann,policy,measure")
+    assert any(line.startswith("1/mailbox/day,external,strangers_told") for line in lines)
+    assert f"{' '.join(asked[:2])} --seed 1 --replications 10" in done.stdout
+
+
+def test_unpaired_says_so(short, tmp_path):
+    done = mailflow("compare", short, "--unpaired", "--policy", "off", "--replications", 3, "--json", "r.json", cwd=tmp_path)
+    assert "Every policy met mail of its own" in done.stdout
+    assert json.loads((tmp_path / "r.json").read_text())["pairing"] == "none"
 
 
 def test_run_shows_the_queues_and_saves_the_record(short, tmp_path):
@@ -125,6 +151,14 @@ def test_show_resolves_a_scenario_and_explains_a_key(tmp_path):
         (["compare", "--set", "nonsense"], "is not key=value"),
         (["compare", "--filter", "magic"], "should be 'none', 'junk-first'"),
         (["compare", "--replications", "0"], "0 is not between 1 and"),
+        (["compare", "--until", "strangers=5%"], "did you mean 'strangers_told'"),
+        (["compare", "--until", "strangers_told"], "is not MEASURE=PRECISION"),
+        (["compare", "--best", "margn"], "did you mean 'margin'"),
+        (["compare", "--best", "margin", "--zone", "0"], "--zone: 0 is not above 0"),
+        (["compare", "--percentile", "100"], "100 is not between 0 and 100"),
+        (["compare", "--vary", "spam.unresolvable"], "is not key=value,value"),
+        (["compare", "--vary", "spam.unresolvable=2 %,200 %"], "is not between 0 % and 100 %"),
+        (["compare", "--vary", "spam.rate=1/day", "--vary", "spam.rate=2/day"], "is given twice"),
         (["compare", "--csv", "nowhere/x.csv"], "is no directory"),
         (["compare", "--html", "."], "is a directory; name a file"),
         (["compare", "--out", "file"], "is a file; name a directory"),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 
 from sim.report.answer import Answer, Table
 
-__all__ = ["text"]
+__all__ = ["columns", "text"]
 
 
 def text(found: Answer, width: int = 110) -> str:
@@ -30,8 +31,21 @@ def text(found: Answer, width: int = 110) -> str:
         parts.append(fill("By hand: " + found.by_hand[0]))
         parts += [fill(line) for line in found.by_hand[1:]]
     parts += [fill(line) for line in found.replay]
+    for above, rows in found.tables:
+        parts += ["", fill(above), columns(rows)]
+    if found.statistics:
+        parts += ["", *map(fill, found.statistics)]
     parts += ["", fill(found.footer), found.reproduce]
     return "\n".join(parts)
+
+
+def columns(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of cells as aligned text: what begins with a digit, a sign or a dash stands at the right, and so does its head."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    right = [all(row[i][:1] in "0123456789-+−" for row in rows[1:]) for i in range(len(widths))]
+    return "\n".join(
+        "  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True)).rstrip() for row in rows
+    )
 
 
 def _aligned(table: Table) -> str:

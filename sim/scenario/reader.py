@@ -20,7 +20,7 @@ from sim.errors import BadInput, nearest
 from sim.profiles import Tag
 from sim.scenario.schema import Document
 
-__all__ = ["Origin", "assign", "check", "fields", "find", "kind", "known", "parse", "plain", "shipped", "split"]
+__all__ = ["Origin", "assign", "check", "fields", "find", "kind", "known", "parse", "plain", "shipped", "split", "written"]
 
 _LARGEST = 1_000_000  # bytes of a scenario file
 
@@ -175,10 +175,7 @@ def assign(plain: dict[str, Any], origins: dict[str, Origin], setting: str, wher
     if generic not in known and not generic.startswith("spam.mailboxes."):
         settable = [name for name in known if "[]" not in name] + ["spam.mailboxes.NAME"]
         raise BadInput(where, f"{key!r} is not a key of a scenario{nearest(key, settable)}; `mailflow show schema` lists them")
-    try:
-        value = tomllib.loads(f"value = {text.strip()}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text.strip()
+    value = written(text)
     node: Any = plain
     *path, last = list(_steps(key))
     for step in path:
@@ -190,6 +187,14 @@ def assign(plain: dict[str, Any], origins: dict[str, Origin], setting: str, wher
             node = node.setdefault(step, {})
     node[last] = value
     origins[key] = Origin(f"given with {where}")
+
+
+def written(text: str) -> Any:
+    """A value from the command line as it would stand in a file; what is no TOML is a text, so that `5 %` needs no quotes."""
+    try:
+        return tomllib.loads(f"value = {text.strip()}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text.strip()
 
 
 def _steps(key: str) -> Iterator[str | int]:
