@@ -6,6 +6,7 @@ record = sim.run(story)                 # one run; its tables are DataFrames: re
 sim.measure(record)["strangers_told"]
 result = sim.compare(story)             # policies side by side
 sim.plots.story(result)                 # a matplotlib Figure
+sim.sweep(story, "spam.unresolvable=2%..46%")  # where does the answer flip?
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Final
 
-__all__ = ["compare", "load", "measure", "plots", "run"]
+__all__ = ["compare", "load", "measure", "plots", "run", "sweep"]
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
@@ -22,8 +23,16 @@ if TYPE_CHECKING:
     from sim.measures import measure
     from sim.runs import run
     from sim.scenario import load
+    from sim.sweeps import sweep
 
-_WHERE: Final = {"compare": "sim.experiment", "load": "sim.scenario", "measure": "sim.measures", "plots": "sim.plots", "run": "sim.runs"}
+_WHERE: Final = {
+    "compare": "sim.experiment",
+    "load": "sim.scenario",
+    "measure": "sim.measures",
+    "plots": "sim.plots",
+    "run": "sim.runs",
+    "sweep": "sim.sweeps",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -27,7 +27,20 @@ from sim.statistics.intervals import LEVEL, each_of
 from sim.statistics.selection import select
 from sim.statistics.stopping import Target, target
 
-__all__ = ["BAND_REPLICATIONS", "BATCH", "MOST", "MOST_CASES", "Pool", "Progress", "Task", "compare", "offered", "play", "workers"]
+__all__ = [
+    "BAND_REPLICATIONS",
+    "BATCH",
+    "MOST",
+    "MOST_CASES",
+    "Pool",
+    "Progress",
+    "Task",
+    "compare",
+    "compared",
+    "offered",
+    "play",
+    "workers",
+]
 
 BATCH: Final = 10
 MOST: Final = 200
@@ -166,16 +179,14 @@ def compare(
             played += _play(pool, "runs", scenario, available, seed, numbers, pairs)
         assumptions = _bands(scenario, widest, seed, [result[widest] for result in played], pool) if bands else []
 
-        def compared(of: Scenario, found: Mapping[str, Outcome], results: Sequence[Mapping[str, Summary]]) -> Comparison:
-            return _compared(of, found, results, seed, pairs, together, assumptions if of is scenario else [])
-
         cases = []
         for number, (settings, case) in enumerate(changed, start=1):
             mine = offered(case, policies)
             names = tuple(name for name, outcome in mine.items() if outcome.available)
             results = _play(pool, f"case {number} of {len(changed)}", case, names, seed, range(len(played)), pairs)
-            cases.append(Case(settings, compared(case, mine, results)))
-    return replace(compared(scenario, outcomes, played), until=targets, best=chosen(played), cases=tuple(cases))
+            cases.append(Case(settings, compared(case, mine, results, seed, pairs=pairs, together=together)))
+    result = compared(scenario, outcomes, played, seed, assumptions, pairs=pairs, together=together)
+    return replace(result, until=targets, best=chosen(played), cases=tuple(cases))
 
 
 def offered(scenario: Scenario, policies: Sequence[str]) -> dict[str, Outcome]:
@@ -208,14 +219,15 @@ def _play(
     return [{name: run for result in found[i : i + width] for name, run in result.items()} for i in range(0, len(found), width)]
 
 
-def _compared(
+def compared(
     scenario: Scenario,
     outcomes: Mapping[str, Outcome],
     played: Sequence[Mapping[str, Summary]],
     seed: int,
-    pairs: bool,
-    together: bool,
-    assumptions: Sequence[Assumption],
+    assumptions: Sequence[Assumption] = (),
+    *,
+    pairs: bool = True,
+    together: bool = False,
 ) -> Comparison:
     """What the replications say."""
     available = [name for name, outcome in outcomes.items() if outcome.available]

@@ -109,6 +109,17 @@ def test_what_was_asked_beyond_the_answer_is_printed_and_stands_in_the_json_besi
     assert f"{' '.join(asked[:2])} --seed 1 --replications 10" in done.stdout
 
 
+def test_sweep_prints_a_table_and_writes_it_with_its_chart(short, tmp_path):
+    asked = ["--over", "spam.mailboxes.ann=1/mailbox/day..30/mailbox/day", "--points", 2, "--replications", 4]
+    done = mailflow("sweep", short, *asked, "--out", "all", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("The answer flips from yes to yes-to partners-only at spam.mailboxes.ann of about")
+    assert {path.name for path in (tmp_path / "all").iterdir()} == {"answer.txt", "table.csv", "result.json", "sweep.svg", "sweep.png"}
+    line = done.stdout.splitlines()[-1]
+    again = mailflow(*line.split()[1:], "--json", "-", "--jobs", 1, cwd=tmp_path)
+    assert json.loads(again.stdout) == json.loads((tmp_path / "all" / "result.json").read_text())
+
+
 def test_unpaired_says_so(short, tmp_path):
     done = mailflow("compare", short, "--unpaired", "--policy", "off", "--replications", 3, "--json", "r.json", cwd=tmp_path)
     assert "Every policy met mail of its own" in done.stdout
@@ -167,6 +178,9 @@ def test_show_resolves_a_scenario_and_explains_a_key(tmp_path):
         (["compare", "--out", "file"], "is a file; name a directory"),
         (["compare", "--replay", "missing.csv"], "no such file"),
         (["compare", "spam_2002_replay"], "give --replay FILE"),
+        (["sweep"], "--over: is missing"),
+        (["sweep", "--over", "spam.unresolvable=2%..460%"], "is not between 0 % and 100 %"),
+        (["sweep", "--over", "spam.unresolvable=2%..46%", "--points", "1"], "1 is not between 2 and"),
         (["run", "--at", "noon"], "is not a moment"),
         (["run", "--at", "day 40"], "is after the end"),
         (["run", "--policy", "contacts-only"], "not available on Exchange 2003"),

@@ -16,6 +16,7 @@ from sim.cli.compare import compare
 from sim.cli.new import new
 from sim.cli.run import run
 from sim.cli.show import show
+from sim.cli.sweep import sweep
 from sim.errors import MailflowError
 
 __all__ = ["app", "main"]
@@ -27,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help: drawing boxes would take half of the start-up
 )
-for command in (compare, run, new, show):
+for command in (compare, sweep, run, new, show):
     app.command()(command)
 
 

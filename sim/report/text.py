@@ -7,19 +7,14 @@ from collections.abc import Sequence
 
 from sim.report.answer import Answer, Table
 
-__all__ = ["columns", "text"]
+__all__ = ["columns", "filled", "text"]
 
 
 def text(found: Answer, width: int = 110) -> str:
     """The answer as plain text that can be pasted into a ticket."""
 
     def fill(line: str, indent: str = "") -> str:
-        """Wrapped, but never between a number and its sign."""
-        kept = line.replace(" %", "\xa0%").replace(" ± ", "\xa0±\xa0")
-        filled = textwrap.fill(
-            kept, width, initial_indent=indent, subsequent_indent=" " * len(indent), break_on_hyphens=False, break_long_words=False
-        )
-        return filled.replace("\xa0", " ")
+        return filled(line, indent, width)
 
     parts = [fill(found.sentence), fill(found.cost_and_gain), "", _aligned(found.table), ""]
     parts += [fill(line) for line in found.decided]
@@ -37,6 +32,15 @@ def text(found: Answer, width: int = 110) -> str:
         parts += ["", *map(fill, found.statistics)]
     parts += ["", fill(found.footer), found.reproduce]
     return "\n".join(parts)
+
+
+def filled(line: str, indent: str = "", width: int = 110) -> str:
+    """Wrapped, but never between a number and its sign."""
+    kept = line.replace(" %", "\xa0%").replace(" ± ", "\xa0±\xa0")
+    wrapped = textwrap.fill(
+        kept, width, initial_indent=indent, subsequent_indent=" " * len(indent), break_on_hyphens=False, break_long_words=False
+    )
+    return wrapped.replace("\xa0", " ")
 
 
 def columns(rows: Sequence[Sequence[str]]) -> str:
