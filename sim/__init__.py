@@ -14,7 +14,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Final
 
-__all__ = ["compare", "load", "measure", "plots", "run", "sweep"]
+__all__ = ["compare", "load", "measure", "plots", "run", "sweep", "weigh"]
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sim.measures import measure
     from sim.runs import run
     from sim.scenario import load
+    from sim.sensitivity import weigh
     from sim.sweeps import sweep
 
 _WHERE: Final = {
@@ -32,6 +33,7 @@ _WHERE: Final = {
     "plots": "sim.plots",
     "run": "sim.runs",
     "sweep": "sim.sweeps",
+    "weigh": "sim.sensitivity",
 }
 
 

@@ -120,6 +120,15 @@ def test_sweep_prints_a_table_and_writes_it_with_its_chart(short, tmp_path):
     assert json.loads(again.stdout) == json.loads((tmp_path / "all" / "result.json").read_text())
 
 
+def test_sweep_of_all_assumed_inputs_says_its_budget_and_what_decides(short, tmp_path):
+    short.write_text(SHORT.replace("days = 2", "days = 0.5"))
+    done = mailflow("sweep", short, "--all", "--budget", 300, "--measure", "autoreplies", "--out", "all", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "At most 300 runs: 120 screen 28 assumed inputs" in done.stdout.replace("\n", " ")
+    assert {path.name for path in (tmp_path / "all").iterdir()} == {"answer.txt", "table.csv", "result.json", "tornado.svg", "tornado.png"}
+    assert json.loads((tmp_path / "all" / "result.json").read_text())["runs"] <= 300
+
+
 def test_unpaired_says_so(short, tmp_path):
     done = mailflow("compare", short, "--unpaired", "--policy", "off", "--replications", 3, "--json", "r.json", cwd=tmp_path)
     assert "Every policy met mail of its own" in done.stdout
@@ -179,6 +188,8 @@ def test_show_resolves_a_scenario_and_explains_a_key(tmp_path):
         (["compare", "--replay", "missing.csv"], "no such file"),
         (["compare", "spam_2002_replay"], "give --replay FILE"),
         (["sweep"], "--over: is missing"),
+        (["sweep", "--all", "--over", "spam.unresolvable=2%..46%"], "not both"),
+        (["sweep", "--all", "--budget", "10"], "--budget: 10 is not between"),
         (["sweep", "--over", "spam.unresolvable=2%..460%"], "is not between 0 % and 100 %"),
         (["sweep", "--over", "spam.unresolvable=2%..46%", "--points", "1"], "1 is not between 2 and"),
         (["run", "--at", "noon"], "is not a moment"),

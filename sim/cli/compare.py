@@ -87,8 +87,8 @@ def compare(
     parts += ["--filter", filter] * bool(filter) + [part for pair in settings or [] for part in ("--set", pair)]
     parts += ["--replay", replay] * bool(replay) + ["--replay-wanted", replay_wanted] * bool(replay_wanted)
     parts += [part for item in until or [] for part in ("--until", item)]
-    parts += ["--best", best, "--zone", f"{zone:g}"] * bool(best) + ["--unpaired"] * unpaired + ["--together"] * together
-    parts += [part for item in percentiles or [] for part in ("--percentile", f"{item:g}")]
+    parts += ["--best", best, "--zone", str(zone)] * bool(best) + ["--unpaired"] * unpaired + ["--together"] * together
+    parts += [part for item in percentiles or [] for part in ("--percentile", str(item))]
     parts += [part for item in vary or [] for part in ("--vary", item)]
     with progress(quiet) as show:
         result = experiment.compare(

@@ -14,11 +14,12 @@ from sim.plots.intervals import DIFFERENCES, differences
 from sim.plots.points import decision
 from sim.plots.sheet import style
 from sim.plots.sweeps import sweep
+from sim.plots.tornado import tornado
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["DIFFERENCES", "decision", "differences", "png", "story", "svg", "sweep"]
+__all__ = ["DIFFERENCES", "decision", "differences", "png", "story", "svg", "sweep", "tornado"]
 
 
 def svg(figure: Figure) -> str:
