@@ -12,7 +12,7 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test check format notebooks notebooks-run clean
+.PHONY: help install demo expectations test check format notebooks notebooks-run clean
 
 help: ## list the targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,9 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: install ## run the main job: the answer, its table, charts and page go to demo/
 	$(BIN)/mailflow compare --out demo
+
+expectations: install ## check what every scenario expects of itself, and write what came out to scenarios/README.md
+	$(BIN)/mailflow test scenarios --table scenarios/README.md
 
 test: install ## run the tests; ARGS goes to pytest, as in make test ARGS='-m "not wheel"'
 	$(BIN)/pytest $(ARGS)

@@ -5,6 +5,7 @@ story = sim.load("sbs_2003")
 record = sim.run(story)                 # one run; its tables are DataFrames: record.messages, record.queues ...
 sim.measure(record)["strangers_told"]
 result = sim.compare(story)             # policies side by side
+assert sim.check(story)                 # what the scenario expects of itself
 sim.plots.story(result)                 # a matplotlib Figure
 sim.sweep(story, "spam.unresolvable=2%..46%")  # where does the answer flip?
 """
@@ -14,7 +15,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Final
 
-__all__ = ["compare", "load", "measure", "plots", "run", "sweep", "weigh"]
+__all__ = ["check", "compare", "load", "measure", "plots", "run", "sweep", "weigh"]
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
     from sim.scenario import load
     from sim.sensitivity import weigh
     from sim.sweeps import sweep
+    from sim.trial import check
 
 _WHERE: Final = {
+    "check": "sim.trial",
     "compare": "sim.experiment",
     "load": "sim.scenario",
     "measure": "sim.measures",

@@ -62,6 +62,9 @@ class Sensitivity:
             return f"{self.matter[0].input.key} moves {what} most"
         first = max(known, key=lambda item: item.share.total if item.share else 0.0)
         assert first.share is not None
+        if self.chance_share is not None and self.chance_share.total > first.share.total:
+            share = f"{first.share.total * 100:.0f} % of its variance"
+            return f"Chance decides more of {what} than any assumed input; of these {first.input.key} most, {share}"
         return f"{first.input.key} decides most of {what}: {first.share.total * 100:.0f} % of its variance"
 
     def ordered(self) -> Sequence[Influence]:

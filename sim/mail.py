@@ -16,12 +16,14 @@ __all__ = [
     "CONNECTION_FAILURES",
     "HERE",
     "NULL_SENDER",
+    "OUTGOING",
     "PERMANENT",
     "TEXTS",
     "Answer",
     "Code",
     "Dsn",
     "Flag",
+    "Flags",
     "Ints",
     "Kind",
     "Outcome",
@@ -34,13 +36,14 @@ __all__ = [
 ]
 
 Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.uint32]  # of Flag
 
 NULL_SENDER: Final = -1
 HERE: Final = 0  # the office's own domain, Place.OFFICE << 40
 
 
 class Kind(IntEnum):
-    """What a message is. The first five come from the workload; a run gives birth to the rest."""
+    """What a message is. SPAM to LIST, RELAY and NEWSLETTER come from the workload; a run gives birth to the rest."""
 
     SPAM = 0
     WANTED = 1  # from outside, to one of ours
@@ -50,6 +53,14 @@ class Kind(IntEnum):
     AUTOREPLY = 5
     FAILURE = 6  # a failure DSN, in Exchange's words an NDR
     DELAY = 7  # a delay DSN
+    RECEIPT = 8  # of delivery (n = 0) or of reading (n = 1)
+    FORWARD = 9  # sent on by a user's rule
+    RELAY = 10  # spam that leaves through this server: infected PC, stolen account, open relay
+    NEWSLETTER = 11  # one of our own users to many
+
+
+# Rows of the workload that leave through the outbound queues.
+OUTGOING: Final = (Kind.OUTBOUND, Kind.RELAY, Kind.NEWSLETTER)
 
 
 class Truth(IntEnum):
@@ -63,6 +74,9 @@ class Truth(IntEnum):
     FORGED_DEAD = 5  # nobody: no such domain, or no such mailbox
     SPAMMER = 6  # a mailbox that the spammer reads
     TRAP = 7  # a mailbox that only catches those who mail it
+    VICTIM = 8  # somebody to whom spam leaves through this server
+    READER = 9  # somebody on a list that one of our users keeps
+    NOBODY = 10  # an address that is gone, or was never there, and that no one forged
 
 
 class Outcome(IntEnum):
@@ -89,7 +103,7 @@ class Dsn(IntEnum):
 
 
 class Answer(IntEnum):
-    """Was a message answered, and if not, by which rule. The order is the order of decision."""
+    """Was a message answered, and if not, by which rule. The numbers stand in records; the order of decision is the responder's."""
 
     NOT_ASKED = 0  # no mailbox of ours received it
     ANSWERED = 1
@@ -107,19 +121,37 @@ class Answer(IntEnum):
     JUNK = 13
     ANSWERED_BEFORE = 14
     AFTER_THE_END = 15  # arrived when the run was over (replay only)
+    SPAM_FLAG = 16
+    SPF_FAIL = 17
+    RATE_LIMIT = 18
 
 
 class Flag(IntFlag):
-    """What the headers of a message say, as far as a rule of some responder looks at it."""
+    """What a message says, as far as a rule of some responder looks at it. Each is a fact about the message; which facts a responder
+    minds is in its profile. Rules that differ between responders differ in the flags that they look at."""
 
-    AUTO_SUBMITTED = 1
-    PRECEDENCE = 2  # bulk, list or junk
-    LIST_HEADER = 4
-    SUPPRESS_HEADER = 8  # X-Auto-Response-Suppress with OOF, AutoReply or All
-    SYSTEM_SENDER = 16  # MAILER-DAEMON, owner-*, *-request ...
-    OWN_ADDRESS = 32
-    NOT_TO_ME = 64  # none of the recipient's addresses in To, Cc
-    CONTACT = 128  # the sender is among the recipient's contacts
+    AUTO_SUBMITTED = 1 << 0  # Auto-Submitted: a word that does not begin with "no"
+    PRECEDENCE = 1 << 1  # bulk or junk
+    LIST_HEADER = 1 << 2  # List-Id, -Help, -Subscribe, -Unsubscribe, -Post, -Owner or -Archive (RFC 2369, RFC 2919)
+    SUPPRESS_HEADER = 1 << 3  # X-Auto-Response-Suppress with OOF or All; AutoReply alone is about replies other than OOF (FACTS S64)
+    SYSTEM_SENDER = 1 << 4  # the sender is mailer-daemon, owner-* or *-request
+    OWN_ADDRESS = 1 << 5  # the sender is one of the recipient's own addresses
+    NOT_TO_ME = 1 << 6  # none of these in To, Cc, Bcc, Resent-To, Resent-Cc, Resent-Bcc
+    CONTACT = 1 << 7  # the sender is among the recipient's contacts
+    PRECEDENCE_LIST = 1 << 8  # list
+    PRECEDENCE_MORE = 1 << 9  # begins with bulk, junk or list, and goes on
+    AUTO_SUBMITTED_WORD = 1 << 10  # a word that begins with "no" and is not "no"
+    AUTO_SUBMITTED_MORE = 1 << 11  # "no" and more behind it, or nothing at all
+    LIST_OTHER = 1 << 12  # another List-* header
+    SYSTEM_PREFIX = 1 << 13  # the sender begins with mailer-daemon, listserv or majordomo
+    SYSTEM_SUFFIX = 1 << 14  # its local part ends in -request, postmaster, uucp, mailer-daemon, mailer or -relay
+    SYSTEM_FROM = 1 << 15  # From is server, daemon, root, listserv, majordomo, *-request or owner-*
+    OWN_FROM = 1 << 16  # From is one of the recipient's own addresses
+    NOT_IN_TO = 1 << 17  # none of them in To
+    NOT_NAMED = 1 << 18  # none of their local parts in the text of To and Cc
+    SPAM_FLAG = 1 << 19  # X-Spam-Flag: YES
+    SPF_FAIL = 1 << 20  # SPF says fail or softfail: the sender did not send it
+    JUNK = 1 << 21  # filed as junk; known when it is delivered
 
 
 class Code(IntEnum):
@@ -148,6 +180,7 @@ class Place(IntEnum):
     PROVIDER = 3  # large mailbox providers
     STRANGE = 4  # a domain that spam named as its sender
     LIST = 5
+    TARGET = 6  # whom spam from here is addressed to, and whom a user's own list names
 
 
 # Texts as the Exchange 2003 family shows them; FACTS 3.1, 3.2, 4.1 ("Additional queue information" is not documented word for word).

@@ -6,6 +6,7 @@ follow from the times in the record. At t counts what began before t and had not
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,10 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.mail import HERE, Answer, Ints, Kind, Outcome, Truth, word
+from sim.policy.autoreply import POLICIES
 from sim.record import Record
 from sim.units import HOUR, Floats, Seconds
 
-__all__ = ["MEASURES", "Measure", "Steps", "Summary", "Values", "View", "measure", "moments", "summarise"]
+__all__ = ["CURVES", "MEASURES", "Curve", "Measure", "Steps", "Summary", "Values", "View", "measure", "moments", "summarise"]
 
 Bools = npt.NDArray[np.bool_]
 
@@ -140,12 +142,17 @@ class View:
         asked = ~np.isin(m["answer"], (Answer.NOT_ASKED, Answer.NOT_ABSENT, Answer.REPLIES_OFF))
         return float(len(np.unique(m["sender"][(m["kind"] == Kind.WANTED) & asked])))
 
+    def notices_before(self, times: Floats) -> Floats:
+        """How many of these notices there were just before each time."""
+        found = np.sort(self.messages["accepted_at"][self.notices])
+        return np.searchsorted(found, times, side="left").astype(np.float64)
+
     def drained_after(self) -> float:
         """From the first switch-off until the last autoreply that was hung then leaves; NaN if none was hung, or one never leaves."""
         acts = self.record.columns("acts")
-        off = [
-            at for at, what in zip(acts["at"].tolist(), acts["what"].tolist(), strict=True) if what != "absence" and what != "replies on"
-        ]
+        narrower = itertools.takewhile(lambda name: name != self.record.run.policy, POLICIES)
+        words = {"replies off", *(f"policy {name}" for name in narrower)}
+        off = [at for at, what in zip(acts["at"].tolist(), acts["what"].tolist(), strict=True) if what in words]
         if not off:
             return float("nan")
         m = self.messages
@@ -219,6 +226,23 @@ MEASURES: Final[Mapping[str, Measure]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One count over time: unit, meaning, its values just before each of some times."""
+
+    unit: str
+    meaning: str
+    of: Callable[[View, Floats], Floats]
+
+
+CURVES: Final[Mapping[str, Curve]] = {
+    "queues_in_retry": Curve("queues", "next hops in Retry that hold an autoreply", lambda v, at: v.retry_with_autoreply.before(at)),
+    "queues_in_retry_all": Curve("queues", "all next hops in Retry", lambda v, at: v.retry.before(at)),
+    "hung_autoreplies": Curve("messages", "autoreplies deferred and waiting", lambda v, at: v.hung.before(at)),
+    "notices_to_user": Curve("messages", "failure and delay notices to the absent so far", View.notices_before),
+}
+
+
 class Values(dict[str, float]):
     """Measures of one record by name, with their units where they are shown."""
 
@@ -254,16 +278,10 @@ class Summary:
 
 
 def summarise(record: Record, times: Floats, alert_limit: float) -> Summary:
-    """Measure a record. The curves count just before each time: queues in Retry with an autoreply, all in Retry, hung autoreplies, notices
-    to the absent so far."""
+    """Measure a record. The curves count just before each time."""
     view = View(record)
     m = view.messages
-    curves = {
-        "queues_in_retry": view.retry_with_autoreply.before(times),
-        "queues_in_retry_all": view.retry.before(times),
-        "hung_autoreplies": view.hung.before(times),
-        "notices_to_user": np.searchsorted(np.sort(m["accepted_at"][view.notices]), times, side="left").astype(np.float64),
-    }
+    curves = {name: entry.of(view, times) for name, entry in CURVES.items()}
     answers = {}
     for kind in (Kind.SPAM, Kind.WANTED):
         counts = np.bincount(m["answer"][m["kind"] == kind].astype(np.int64), minlength=len(Answer))

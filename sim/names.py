@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from sim.mail import HERE, NULL_SENDER, Place, place
 from sim.record import Words
 from sim.streams import key
+from sim.world import GONE
 
 if TYPE_CHECKING:
     from sim.corpus import Corpus
@@ -20,7 +21,15 @@ if TYPE_CHECKING:
 __all__ = ["Names"]
 
 _POOL = 400  # names and words drawn once
-_TLD = {Place.PARTNER: "example", Place.OTHER: "example", Place.PROVIDER: "example", Place.STRANGE: "test", Place.LIST: "example"}
+_TLD = {
+    Place.PARTNER: "example",
+    Place.OTHER: "example",
+    Place.PROVIDER: "example",
+    Place.STRANGE: "test",
+    Place.LIST: "example",
+    Place.TARGET: "example",
+}
+_STRIDE = 48_271  # a prime above _POOL: it has no factor in common with a number of pairs, so that every pair comes once
 _REPLAYED = 1 << 30  # as in realise
 _NUMBER = (1 << 40) - 1
 
@@ -42,6 +51,31 @@ def _pool() -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     )
 
 
+@cache
+def _colleagues(locale: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """First and last names of a language in ASCII, each once: by its own rule (ae for a German umlaut), else letter by letter."""
+    from faker import Faker
+    from faker.decode import unidecode
+
+    fake = Faker(locale, use_weighting=False)
+    fake.seed_instance(20060425)
+    rules = next((provider.replacements for provider in fake.get_providers() if hasattr(provider, "replacements")), ())
+
+    def names(*makers: str) -> tuple[str, ...]:
+        make = next(getattr(fake, maker) for maker in makers if hasattr(fake, maker))
+        found: dict[str, None] = {}
+        for _ in range(4 * _POOL):
+            name = make()
+            for search, instead in rules:
+                name = name.replace(search, instead)
+            found["".join(letter for letter in unidecode(name).lower() if "a" <= letter <= "z")] = None
+        found.pop("", None)
+        return tuple(found)[:_POOL] or ("user",)
+
+    # Where the language has names in Latin script, they are better than a transliteration of ours.
+    return names("first_romanized_name", "first_name"), names("last_romanized_name", "last_name")
+
+
 @dataclass(frozen=True)
 class Names(Words):
     """The names of one scenario's people and of the outside."""
@@ -50,6 +84,19 @@ class Names(Words):
     people: tuple[str, ...]
     replay: Corpus | None = None
     replay_wanted: Corpus | None = None
+    locale: str = ""  # of those who are not named in `people`; empty: user7
+
+    def mailbox(self, number: int) -> str:
+        """The local part of a mailbox here."""
+        if number < len(self.people):
+            return self.people[number]
+        if not self.locale:
+            return f"user{number}"
+        first, last = _colleagues(self.locale)
+        again, which = divmod(number - len(self.people), len(first) * len(last))
+        which = which * _STRIDE % (len(first) * len(last))
+        name = f"{first[which % len(first)]}.{last[which // len(first)]}{again + 1 if again else ''}"
+        return f"{name}.{number}" if name in self.people else name
 
     def address(self, code: int, domain: int) -> str:
         """An address as a log shows it; empty for the null sender."""
@@ -57,7 +104,7 @@ class Names(Words):
             return ""
         where, number = place(code), code & _NUMBER
         if where is Place.OFFICE:
-            return f"{self.people[number] if number < len(self.people) else f'user{number}'}@{self.office}"
+            return f"{self.mailbox(number)}@{self.office}"
         corpus = self._corpus(where)
         if corpus is not None and _REPLAYED <= number < _REPLAYED + len(corpus.addresses):
             return corpus.addresses[number - _REPLAYED]
@@ -80,7 +127,7 @@ class Names(Words):
         if where is Place.LIST:
             return f"lists{number + 1}.example"
         words = _pool()[2]
-        return f"{words[key(code) % _POOL]}{number}.{_TLD[where]}"
+        return f"{words[key(code) % _POOL]}{number & (GONE - 1) if where is Place.TARGET else number}.{_TLD[where]}"
 
     def _corpus(self, where: Place) -> Corpus | None:
         return self.replay if where in (Place.STRANGE, Place.PROVIDER) else self.replay_wanted

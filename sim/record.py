@@ -279,6 +279,10 @@ def _names(messages: Table, words: Words) -> dict[str, Table]:
         for code, where, nature in zip(who.tolist(), domain.tolist(), what.tolist(), strict=True):
             if mail.place(max(code, 0)) != mail.Place.OFFICE:
                 codes.setdefault(code, (where, nature))
+    if "sender_domain" in messages:  # what leaves may have a sender outside: relayed, sent on
+        for code, where in zip(messages["sender"][~inbound].tolist(), sender_domain[~inbound].tolist(), strict=True):
+            if code >= 0 and mail.place(code) != mail.Place.OFFICE:
+                codes.setdefault(code, (where, int(mail.Truth.UNKNOWN)))
     local = np.unique(np.concatenate([messages["recipient"][inbound], messages["sender"][~inbound]]).astype(np.int64))
     for code in local.tolist():
         if code >= 0 and mail.place(code) == mail.Place.OFFICE:

@@ -49,6 +49,22 @@ class Draw(IntEnum):
     FILTER = 23
     TYPO = 24
     TABLE = 25  # fixed tables of a scenario: who corresponds with whom
+    CAMPAIGN = 40  # when a campaign begins, how long it takes, how far it reaches
+    CAMPAIGN_HITS = 41
+    SPAM_DAY = 42  # the spam of a day against that of a mean day
+    HARVEST = 43
+    REVERSE_NDR = 60
+    INFECTED_PC = 61
+    STOLEN_ACCOUNT = 62
+    OPEN_RELAY = 63
+    NEWSLETTER = 64
+    RECEIPT = 65
+    READ_RECEIPT = 66
+    READ_LAG = 67
+    NOTICE_LAG = 68
+    TARGET_GONE = 69
+    DOMAIN_GONE = 70
+    UNKNOWN_SENDER = 71
 
 
 def _mix(z: int) -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sim.mail import Ints
+from sim.mail import Flags, Ints
 from sim.units import Floats
 
 __all__ = ["Rows", "empty", "join"]
@@ -30,7 +30,7 @@ class Rows:
     recipient_domain: Ints
     mailbox: Ints  # the local mailbox that receives (or, for OUTBOUND, writes) it; -1: no such mailbox here
     size: Ints  # bytes
-    flags: npt.NDArray[np.uint16]  # mail.Flag
+    flags: Flags  # mail.Flag
     unresolvable: npt.NDArray[np.bool_]  # the sender's domain does not resolve
     dice: Floats  # in [0, 1), for the filter
 
@@ -56,7 +56,7 @@ def empty() -> Rows:
         none,
         none,
         none,
-        none.astype(np.uint16),
+        none.astype(np.uint32),
         none.astype(bool),
         none.astype(float),
     )

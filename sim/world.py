@@ -18,9 +18,11 @@ from sim.mail import Code, Ints, Place, Truth, place
 from sim.streams import Draw, key, u, us
 from sim.units import WEEK, Seconds, grid
 
-__all__ = ["TYPO", "Fates", "World"]
+__all__ = ["FULL", "GONE", "TYPO", "Fates", "Spell", "World"]
 
 TYPO = 1 << 39  # added to the number of an address that was mistyped: nobody has it
+GONE = 1 << 38  # added to the number of a domain of Place.TARGET that is no more
+FULL = 1 << 37  # added to the number of an address of Place.TARGET whose mailbox is full
 _LOOKUP: Seconds = grid(0.2)  # a DNS answer or a connection refused, there and back; assumed to change nothing
 _BANNER: Seconds = grid(1.0)  # connecting and being told 421
 _BANDWIDTH = 50_000.0  # bytes a second of an office line; assumed to change nothing
@@ -46,6 +48,16 @@ class Fates:
     dns_timeout: Seconds
 
 
+@dataclass(frozen=True, slots=True)
+class Spell:
+    """From `since` until `until` connecting to a next hop (None: to any) meets `code`, whatever its fate."""
+
+    hop: int | None
+    since: Seconds
+    until: Seconds
+    code: Code
+
+
 @dataclass(slots=True)
 class World:
     """The outside of one replication."""
@@ -53,6 +65,7 @@ class World:
     key: int
     horizon: Seconds
     fates: Fates
+    spells: tuple[Spell, ...]
     _lengths: dict[Code, Seconds] = field(repr=False)  # of attempts that fail before a recipient is named
     _fate: dict[int, Code] = field(default_factory=dict, repr=False)
     _steady: dict[int, Code] = field(default_factory=dict, repr=False)
@@ -60,16 +73,17 @@ class World:
     _mailboxes: dict[int, Code] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of(cls, seed: int, replication: int, horizon: Seconds, fates: Fates) -> World:
+    def of(cls, seed: int, replication: int, horizon: Seconds, fates: Fates, spells: tuple[Spell, ...] = ()) -> World:
         """The world of a replication."""
         lengths = {
             Code.DNS_TIMEOUT: fates.dns_timeout,
+            Code.SERVFAIL: _LOOKUP,
             Code.TIMEOUT: fates.connect_timeout,
             Code.REFUSED: _LOOKUP,
             Code.NXDOMAIN: _LOOKUP,
             Code.BUSY: _BANNER,
         }
-        return cls(key(seed, replication, 0), horizon, fates, lengths)
+        return cls(key(seed, replication, 0), horizon, fates, spells, lengths)
 
     # A domain: OK answers, NXDOMAIN, DNS_TIMEOUT, TIMEOUT (silent) and REFUSED for ever, BUSY now and then, GREYLISTED answers late.
 
@@ -80,7 +94,7 @@ class World:
         fate = np.full(domains.shape, Code.OK, dtype=np.uint8)
         where = domains >> 40
         greylists = us(self.key, domains, Draw.DOMAIN_GREYLISTS) < f.greylisting
-        fate[greylists & np.isin(where, (Place.STRANGE, Place.OTHER, Place.LIST))] = Code.GREYLISTED
+        fate[greylists & np.isin(where, (Place.STRANGE, Place.OTHER, Place.LIST, Place.TARGET))] = Code.GREYLISTED
         strange = where == Place.STRANGE
         fate[strange & (answers < f.silent + f.refusing + f.busy)] = Code.BUSY
         fate[strange & (answers < f.silent + f.refusing)] = Code.REFUSED
@@ -88,7 +102,18 @@ class World:
         lost = strange & (us(self.key, domains, Draw.DOMAIN_RESOLVES) < f.unresolvable)
         at_once = us(self.key, domains, Draw.DOMAIN_FAILS_AT_ONCE) < f.nxdomain
         fate[lost] = np.where(at_once[lost], Code.NXDOMAIN, Code.DNS_TIMEOUT)
+        gone = (where == Place.TARGET) & ((domains & GONE) != 0)
+        fate[gone] = self._gone(domains[gone])
         return fate
+
+    def _gone(self, domains: Ints) -> npt.NDArray[np.uint8]:
+        """How domains that are no more fail: in the proportions of the sender domains of spam that never answer."""
+        f = self.fates
+        codes = np.array([Code.NXDOMAIN, Code.TIMEOUT, Code.REFUSED, Code.DNS_TIMEOUT], dtype=np.uint8)
+        resolves = 1.0 - f.unresolvable
+        weights = np.array([f.unresolvable * f.nxdomain, resolves * f.silent, resolves * f.refusing, f.unresolvable * (1.0 - f.nxdomain)])
+        edges = np.cumsum(weights) / weights.sum() if weights.sum() > 0 else np.array([0.0, 0.0, 0.0, 1.0])
+        return codes[np.minimum(np.searchsorted(edges, us(self.key, domains, Draw.DOMAIN_GONE), side="right"), 3)]
 
     def domain(self, domain: int) -> Code:
         """The fate of one domain."""
@@ -116,6 +141,8 @@ class World:
             known = Code.OK
             if address & TYPO:
                 known = Code.NO_MAILBOX
+            elif where is Place.TARGET:
+                known = Code.FULL if address & FULL else Code.OK
             elif where in (Place.STRANGE, Place.PROVIDER):
                 nobody, full, _, _ = self.fates.mailboxes
                 die = u(self.key, address, Draw.MAILBOX)
@@ -127,6 +154,9 @@ class World:
 
     def connects(self, hop: int, now: Seconds) -> Code:
         """What opening a connection to a next hop meets at a time: OK, NXDOMAIN, or one of CONNECTION_FAILURES."""
+        for spell in self.spells:
+            if spell.since <= now < spell.until and (spell.hop is None or spell.hop == hop):
+                return spell.code
         steady = self._steady.get(hop)
         if steady is not None:
             return steady

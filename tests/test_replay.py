@@ -1,13 +1,16 @@
 """Real mail in place of drawn mail."""
 
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import sim
-from sim import corpus, experiment, realise, report
+from sim import cli, corpus, experiment, realise, report
 from sim.mail import Kind, Place
+from sim.realise.replayed import compressed
 from sim.workload import join
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
@@ -72,3 +75,70 @@ def test_all_1897_messages_of_real_spam_go_through_and_their_fates_differ_betwee
     first, second = (row["strangers_told"] for row in result.policies["external"].rows)
     assert first != second
     assert "one real trace" in report.text(report.answer(result))
+
+
+def test_gaps_longer_than_asked_are_cut_down_to_it_and_nothing_else_moves(trace):
+    # Four gaps of an hour, and one of 885,600 s; cut to two hours, the last message comes two hours after the one before.
+    scenario = compressed(sim.load(SCENARIOS / "spam_2002_replay.toml").with_replay(trace), 2 * 3600.0)
+    assert scenario.replay is not None
+    assert scenario.replay.at.tolist() == [0, 3600, 7200, 10800, 14400, 14400 + 7200]
+    assert scenario.replay.domain.tolist() == trace.domain.tolist()
+    assert scenario.compressed is not None
+    assert (scenario.compressed.gaps, scenario.compressed.removed, scenario.compressed.span) == (1, 885600 - 7200, 900000)
+    assert scenario.horizon < 4 * 86400
+    assert "cut down to it: 1 gap, " in scenario.what_was_cut()
+    assert "10 d 4 h of 10 d 10 h left out" in scenario.what_was_cut()
+    assert "fuller than they were" in scenario.what_was_cut()  # two hours are less than the 48 h that a message stays queued
+    assert scenario.sha256() != sim.load(SCENARIOS / "spam_2002_replay.toml").with_replay(trace).sha256()
+
+
+def test_changing_a_key_keeps_a_replay_compressed(trace):
+    scenario = compressed(sim.load(SCENARIOS / "spam_2002_replay.toml").with_replay(trace), 3600.0)
+    changed = scenario.with_settings({"spam.unresolvable": "5 %"})
+    assert changed.compressed == scenario.compressed
+    assert changed.horizon == scenario.horizon
+
+
+def test_spam_and_wanted_mail_that_came_together_still_do_when_gaps_are_cut(trace):
+    scenario = sim.load(SCENARIOS / "spam_2002_replay.toml")
+    late = replace(trace, at=trace.at + 100000.0)
+    both = compressed(scenario.with_replay(trace, late), 3600.0)
+    assert both.replay is not None
+    assert both.replay_wanted is not None
+    # 14,400 s, then the five wanted ones from 100,000 s on: 3,600 s later; 785,600 s until the last spam, 100,000 s until the last wanted
+    assert both.replay.at.tolist() == [0, 3600, 7200, 10800, 14400, 36000]
+    assert both.replay_wanted.at.tolist() == [18000, 21600, 25200, 28800, 32400, 39600]
+
+
+def test_gaps_that_are_all_short_are_said_to_be_none(trace):
+    scenario = compressed(sim.load(SCENARIOS / "spam_2002_replay.toml").with_replay(trace), 90 * 86400.0)
+    assert scenario.replay is not None
+    assert scenario.replay.at.tolist() == trace.at.tolist()
+    assert scenario.what_was_cut().endswith("there is none.")
+
+
+def mailflow(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> object:
+    """The exit status of a command."""
+    monkeypatch.setattr(sys, "argv", ["mailflow", *arguments])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    return stopped.value.code
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--compress", "1 h"], "--compress: there is no replayed mail"),
+        (["--compress", "soon", "--replay", "FILE"], "--compress: 'soon' is not a duration"),
+        (["--compress", "0 s", "--replay", "FILE"], "above 0"),
+    ],
+)
+def test_a_wrong_compression_is_one_clear_line(trace, options, message, capsys, monkeypatch):
+    assert mailflow(monkeypatch, "run", "sbs_2003", *(trace.path if part == "FILE" else part for part in options)) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_run_of_a_compressed_replay_says_so(trace, capsys, monkeypatch):
+    replay = str(SCENARIOS / "spam_2002_replay.toml")
+    assert mailflow(monkeypatch, "run", replay, "--replay", trace.path, "--compress", "2 h") == 0
+    assert "Gaps of the replay longer than 2 h were cut down to it" in capsys.readouterr().out

@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 import sim
 from sim.errors import BadInput
 from sim.profiles import PROFILES, Tag
+from sim.profiles.responders import RESPONDERS
 from sim.scenario import reader
 
 STORY = Path(__file__).parent.parent / "scenarios" / "sbs_2003.toml"
@@ -28,11 +30,16 @@ def test_the_ends_of_every_band_are_values_that_the_scenario_takes():
             story.with_settings({item.key: end})
 
 
-def test_every_profile_has_a_default_for_every_key_and_a_source_for_every_default():
-    keys = {key for key in reader.fields() if key.startswith(("server.", "replies."))} - {"server.profile", "server.policy"}
-    for profile in PROFILES.values():
-        assert set(profile.settings) == keys
-        assert all(setting.source for setting in profile.settings.values())
+def test_every_key_that_takes_its_default_from_a_profile_is_a_setting_of_some_server_or_of_every_responder():
+    keys = {key for key, (_, info) in reader.fields().items() if info.json_schema_extra.get("tag") == "profile"}
+    replies = {key for key in keys if key.startswith("replies.")} - {"replies.responder"}
+    assert keys - replies - {"replies.responder"} == {key for profile in PROFILES.values() for key in profile.settings}
+    assert all(set(one.settings) == replies for one in RESPONDERS.values())
+    assert all(setting.source for one in RESPONDERS.values() for setting in one.settings.values())
+
+
+def test_every_profile_names_a_responder_that_exists():
+    assert {profile.responder for profile in PROFILES.values()} <= set(RESPONDERS)
 
 
 @pytest.mark.parametrize(
@@ -47,6 +54,10 @@ def test_every_profile_has_a_default_for_every_key_and_a_source_for_every_defaul
         ("days=-3", "greater than 0"),
         ("server.profile=exchange-2030", "is not one of exchange-2003"),
         ("server.policy=contacts-only", "not available on Exchange 2003"),
+        ("replies.responder=rfc523", "is not one of exchange-2003, .* did you mean 'rfc5230'"),
+        ("replies.every=often", "'often' is not a duration: .* or 'absence' .* or 'message'"),
+        ("replies.rate_limit=20", "20 has no unit"),
+        ("replies.history=0", "greater than or equal to 1"),
         ("absence[9].who=ann", r"there is no \[9\]"),
         ("absence[1].who=anne", "did you mean 'ann'"),
         ("office.opens=19:00", "is not after opens"),
@@ -78,7 +89,7 @@ def test_what_is_no_scenario_file_is_said_in_one_line(tmp_path):
         sim.load("missing.toml")
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_a_mutated_file_is_a_scenario_or_one_clear_line(tmp_path, data):
     raw = bytearray(STORY.read_bytes())

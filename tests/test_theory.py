@@ -16,7 +16,7 @@ import sim
 from sim import realise
 from sim.mail import HERE, Code, Kind, Outcome
 from sim.measures import Steps
-from sim.policy.retry import EXCHANGE, QueueRules
+from sim.policy.retry import DOUBLING, INTERVALS, Expiry, Family, QueueRules
 from sim.record import Record
 from sim.server.transport import Message
 from sim.server.transport.processes import Transport
@@ -25,11 +25,13 @@ from sim.units import grid
 
 def rules(**change) -> QueueRules:
     values: dict[str, Any] = {
-        "kind": EXCHANGE,
+        "family": Family.QUEUE,
+        "kind": INTERVALS,
         "params": (0.0, 60.0, 600.0),
         "glitch_on": frozenset(),
         "message_retry": 600.0,
         "expiry": 1e7,
+        "expires": Expiry.TIMER,
         "delay_notice": 1e7,
         "forget_after": 180.0,
         "connections": 100_000,
@@ -79,6 +81,7 @@ RUNS = [
     ("internal-only", ()),
     ("external", ("server.connections=2",)),
     ("external", ("server.expiry=6 h", "server.delay_notice=2 h", "spam.unresolvable=46 %")),
+    ("external", ("server.profile=postfix", "server.connections=20")),
     ("partners-only", ("world.outages=1/hop/week", "world.outage=4 h")),
 ]
 
@@ -144,12 +147,18 @@ def erlang_c(servers: int, load: float) -> float:
     return servers * blocked / (servers - load * (1.0 - blocked))
 
 
-def mmc(seed: int, connections: int) -> tuple[float, float, float]:
+RETRIES: dict[Family, dict[str, Any]] = {
+    Family.QUEUE: {},
+    Family.MESSAGE: {"family": Family.MESSAGE, "kind": DOUBLING, "params": (60.0, 600.0), "expires": Expiry.AT_FAILED_ATTEMPT},
+}
+
+
+def mmc(seed: int, connections: int, family: Family) -> tuple[float, float, float]:
     """Mean wait in seconds, share that waits, mean number of open connections."""
     rng = np.random.default_rng(seed)
     at = np.cumsum(rng.exponential(1 / ARRIVALS, int(1.1 * ARRIVALS * LENGTH)))
     at = at[at < LENGTH]
-    transport = played(at, Outside(rng.exponential(SESSION, len(at))), LENGTH + 3600.0, connections=connections)
+    transport = played(at, Outside(rng.exponential(SESSION, len(at))), LENGTH + 3600.0, connections=connections, **RETRIES[family])
     waits = np.array([m.wait_seconds for m in transport.messages if m.accepted_at >= WARM])
     spans = np.array([(start, start + seconds) for _, start, _, _, seconds in transport.attempts])
     inside = np.clip(spans, WARM, LENGTH)
@@ -157,9 +166,9 @@ def mmc(seed: int, connections: int) -> tuple[float, float, float]:
 
 
 @cache
-def means_of_mmc(connections: int) -> tuple[np.ndarray, np.ndarray]:
+def means_of_mmc(connections: int, family: Family = Family.QUEUE) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard error over independent runs of what `mmc` gives."""
-    found = np.array([mmc(seed, connections) for seed in range(RUNS_OF_MMC)])
+    found = np.array([mmc(seed, connections, family) for seed in range(RUNS_OF_MMC)])
     return found.mean(axis=0), found.std(axis=0, ddof=1) / math.sqrt(RUNS_OF_MMC)
 
 
@@ -174,8 +183,9 @@ def test_erlangs_formula_gives_the_values_of_its_tables():
     assert erlang_c(3, 2.4) == pytest.approx(0.6472, abs=5e-5)
 
 
-def test_waits_for_a_connection_are_erlangs():
-    mean, error = means_of_mmc(3)
+@pytest.mark.parametrize("family", Family)
+def test_waits_for_a_connection_are_erlangs_whoever_retries(family):
+    mean, error = means_of_mmc(3, family)
     assert (np.abs(mean - expected(3)) <= 4 * error).all(), (mean, expected(3), error)
     assert (4 * error <= 0.12 * expected(3)).all()  # and the check is sharp: the twin's wait is six times shorter
 

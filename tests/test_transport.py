@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.mail import NULL_SENDER, Code, Dsn, Outcome
-from sim.policy.retry import EXCHANGE, QueueRules
+from sim.policy.retry import INTERVALS, Expiry, Family, QueueRules
 from sim.record import EndedBy
 from sim.server.transport import Message
 from sim.server.transport.processes import Transport
@@ -21,11 +21,13 @@ HOP = 7
 def rules(**change) -> QueueRules:
     params = (change.pop("glitches", 3.0), 60.0, 600.0, 600.0, 600.0, 900.0)
     values: dict[str, Any] = {
-        "kind": EXCHANGE,
+        "family": Family.QUEUE,
+        "kind": INTERVALS,
         "params": params,
         "glitch_on": frozenset({Code.BUSY}),
         "message_retry": 300.0,
         "expiry": 172800.0,
+        "expires": Expiry.TIMER,
         "delay_notice": 43200.0,
         "forget_after": 180.0,
         "connections": 1000,

@@ -1,6 +1,7 @@
 """The command line: the only part that prints, writes files or exits.
 
-Exit status 0 done; 2 bad input, said in one line; 130 interrupted. Anything else is a bug and keeps its traceback.
+Exit status 0 done; 2 bad input, said in one line; 130 interrupted; `mailflow test` has 1, 3 and 5 of its own. Anything else
+is a bug and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from sim.cli.new import new
 from sim.cli.run import run
 from sim.cli.show import show
 from sim.cli.sweep import sweep
+from sim.cli.test import check_scenarios
 from sim.errors import MailflowError
 
 __all__ = ["app", "main"]
@@ -30,6 +32,7 @@ app = typer.Typer(
 )
 for command in (compare, sweep, run, new, show):
     app.command()(command)
+app.command("test")(check_scenarios)
 
 
 def _version(wanted: bool) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sim.cli import output
-from sim.cli.options import Filter, Jobs, Replay, ReplayWanted, ScenarioName, Seed, Set, progress, resolve, varied
+from sim.cli.options import Compress, Filter, Jobs, Replay, ReplayWanted, ScenarioName, Seed, Set, progress, resolve, varied
 from sim.errors import BadInput
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ def compare(
     jobs: Jobs = None,
     replay: Replay = "",
     replay_wanted: ReplayWanted = "",
+    compress: Compress = "",
     out: Annotated[str, typer.Option("--out", metavar="DIR", help="Write everything: answer, table, JSON, charts, page.")] = "",
     html: Annotated[str, typer.Option("--html", metavar="FILE", help="Write the page for the client.")] = "",
     csv: Annotated[str, typer.Option("--csv", metavar="FILE", help="Write every measure of every policy; - for standard output.")] = "",
@@ -73,7 +74,7 @@ def compare(
     """Compare reply policies on the same mail, and give the answer."""
     from sim import experiment, report
 
-    found = resolve(scenario, settings, filter, replay, replay_wanted)
+    found = resolve(scenario, settings, filter, replay, replay_wanted, compress)
     for percent in percentiles or []:
         if not 0 < percent < 100:
             raise BadInput("--percentile", f"{percent:g} is not between 0 and 100")
@@ -86,6 +87,7 @@ def compare(
     parts += [part for name in policy or [] for part in ("--policy", name)]
     parts += ["--filter", filter] * bool(filter) + [part for pair in settings or [] for part in ("--set", pair)]
     parts += ["--replay", replay] * bool(replay) + ["--replay-wanted", replay_wanted] * bool(replay_wanted)
+    parts += ["--compress", compress] * bool(compress)
     parts += [part for item in until or [] for part in ("--until", item)]
     parts += ["--best", best, "--zone", str(zone)] * bool(best) + ["--unpaired"] * unpaired + ["--together"] * together
     parts += [part for item in percentiles or [] for part in ("--percentile", str(item))]

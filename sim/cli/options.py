@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sim.experiment import Progress
     from sim.scenario import Scenario
 
-__all__ = ["Filter", "Jobs", "Replay", "ReplayWanted", "ScenarioName", "Seed", "Set", "progress", "resolve", "varied"]
+__all__ = ["Compress", "Filter", "Jobs", "Replay", "ReplayWanted", "ScenarioName", "Seed", "Set", "progress", "resolve", "varied"]
 
 ScenarioName = Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario file, or the name of one; the story by default.")]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the scenario; repeatable.")]
@@ -29,8 +29,12 @@ Replay = Annotated[
 ]
 ReplayWanted = Annotated[str, typer.Option("--replay-wanted", metavar="FILE", help="Real mail instead of the wanted mail from outside.")]
 
+Compress = Annotated[
+    str, typer.Option("--compress", metavar="TIME", help="Cut gaps of the replayed mail that are longer than this down to it, as in '1 h'.")
+]
 
-def resolve(name: str, settings: Sequence[str] | None, filter: str, replay: str, replay_wanted: str) -> Scenario:
+
+def resolve(name: str, settings: Sequence[str] | None, filter: str, replay: str, replay_wanted: str, compress: str = "") -> Scenario:
     """The scenario that the options describe."""
     from sim import scenario
 
@@ -44,6 +48,8 @@ def resolve(name: str, settings: Sequence[str] | None, filter: str, replay: str,
         from sim import corpus
 
         found = found.with_replay(corpus.read(replay) if replay else None, corpus.read(replay_wanted) if replay_wanted else None)
+    if compress:
+        found = _compressed(found, compress)
     return found
 
 
@@ -61,6 +67,18 @@ def varied(listed: Sequence[str] | None) -> dict[str, list[object]]:
             raise BadInput("--vary", f"{key.strip()!r} is given twice; write all of its values at once")
         found[key.strip()] = [reader.written(part) for part in parts]
     return found
+
+
+def _compressed(found: Scenario, longest: str) -> Scenario:
+    from sim import units
+    from sim.realise.replayed import compressed
+
+    try:
+        return compressed(found, units.duration(longest))
+    except ValueError as error:
+        raise BadInput("--compress", str(error)) from None
+    except BadInput as error:
+        raise BadInput("--compress", error.found) from None
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from sim.cli import output
-from sim.cli.options import Filter, Replay, ReplayWanted, ScenarioName, Seed, Set, resolve
+from sim.cli.options import Compress, Filter, Replay, ReplayWanted, ScenarioName, Seed, Set, resolve
 from sim.errors import BadInput, BadOutput
 
 __all__ = ["run"]
@@ -24,6 +24,7 @@ def run(
     replication: Annotated[int, typer.Option("--replication", help="Which replication, from 0.")] = 0,
     replay: Replay = "",
     replay_wanted: ReplayWanted = "",
+    compress: Compress = "",
     save: Annotated[str, typer.Option("--save", metavar="DIR", help="Save the record's tables as Parquet in a new directory.")] = "",
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing.")] = False,
 ) -> None:
@@ -32,7 +33,7 @@ def run(
     from sim import runs, units
     from sim.report.queues import queue_view, what_happened
 
-    found = resolve(scenario, settings, filter, replay, replay_wanted)
+    found = resolve(scenario, settings, filter, replay, replay_wanted, compress)
     if found.document.replay_required and found.replay is None:
         raise BadInput(found.file, "replays real mail: give --replay FILE, an mbox, a folder of .eml files or a CSV of metadata")
     for what, number in (("--seed", seed), ("--replication", replication)):
@@ -58,5 +59,7 @@ def run(
         for time in times:
             output.emit(queue_view(found, record, time) + "\n")
         output.emit(what_happened(found, record))
+        if cut := found.what_was_cut():
+            output.emit(cut)
         if save:
             output.note(f"Written: {save}")

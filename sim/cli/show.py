@@ -19,26 +19,46 @@ __all__ = ["show"]
 
 
 def show(
-    what: Annotated[str, typer.Argument(help="scenarios, policies, servers, schema, a key, or a scenario's file or name.")] = "scenarios",
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="scenarios, policies, servers, responders, schema, a server, a responder, a key, or a scenario's file or name."
+        ),
+    ] = "scenarios",
     settings: Set = None,
 ) -> None:
     """List what there is, explain a key, or resolve a scenario with every value, its unit and source. Runs nothing."""
-    from sim import scenario
+    from sim import profiles, scenario
+    from sim.profiles.responders import RESPONDERS
+    from sim.report import responders
+    from sim.report.servers import server_list, server_page
     from sim.scenario import reader
 
-    lists = {"scenarios": _scenarios, "policies": _policies, "servers": _servers, "schema": _schema}
+    lists = {
+        "scenarios": _scenarios,
+        "policies": _policies,
+        "servers": server_list,
+        "responders": responders.listing,
+        "schema": _schema,
+    }
     key = re.sub(r"\[\d*\]", "[]", what)
     if what in lists:
         lines = lists[what]()
+    elif what in profiles.PROFILES or what in profiles.ALIASES:
+        lines = server_page(profiles.find(what))
     elif key in reader.fields():
-        lines = _key(key)
+        lines = _expect() if key == "expect" else _key(key)
+    elif what in RESPONDERS:
+        lines = responders.page(RESPONDERS[what])
     else:
         try:
             lines = _resolved(scenario.load(what, settings or []))
         except BadInput as error:
             if error.where == "scenario":
-                words = [*lists, *reader.fields(), *reader.known()]
-                raise BadInput("show", f"{what!r} is not a list, a key or a scenario{nearest(what, words)}") from None
+                words = [*lists, *profiles.PROFILES, *profiles.ALIASES, *RESPONDERS, *reader.fields(), *reader.known()]
+                raise BadInput(
+                    "show", f"{what!r} is not a list, a server, a responder, a key or a scenario{nearest(what, words)}"
+                ) from None
             raise
     output.emit("\n".join(lines))
 
@@ -49,20 +69,6 @@ def _scenarios() -> Iterator[str]:
 
     for name in reader.known():
         yield f"{name:24} {scenario.load(name).document.title}"
-
-
-def _servers() -> Iterator[str]:
-    from sim import profiles
-    from sim.scenario.reader import plain
-
-    for profile in profiles.PROFILES.values():
-        also = [alias for alias, name in profiles.ALIASES.items() if name == profile.name]
-        yield f"{profile.name:24} {profile.title}" + (f" (also {', '.join(also)})" if also else "")
-        for key, setting in profile.settings.items():
-            band = f" [{setting.low} to {setting.high}]" if setting.low is not None else ""
-            yield f"  {key:34} {plain(setting.value):34} {setting.tag.value:11} {setting.source}{band}"
-        for item in profile.undocumented:
-            yield f"  not documented: {item}"
 
 
 def _policies() -> Iterator[str]:
@@ -90,6 +96,7 @@ def _schema() -> Iterator[str]:
 
 def _key(key: str) -> Iterator[str]:
     from sim import profiles
+    from sim.profiles import Setting, responders
     from sim.scenario import reader
     from sim.scenario.reader import plain
 
@@ -100,15 +107,34 @@ def _key(key: str) -> Iterator[str]:
     if extra.get("unit"):
         yield f"  unit     {extra['unit']}"
     if extra.get("tag") == "profile":
-        for profile in profiles.PROFILES.values():
-            setting = profile.settings[key]
+        if key == "replies.responder":
+            known = {profile.short: Setting(profile.responder, "its own") for profile in profiles.PROFILES.values()}
+        elif key.startswith("replies."):
+            known = {name: auto.settings[key] for name, auto in responders.RESPONDERS.items()}
+        else:
+            known = {profile.short: profile.settings[key] for profile in profiles.PROFILES.values() if key in profile.settings}
+        for name, setting in known.items():
             band = f" [{setting.low} to {setting.high}]" if setting.low is not None else ""
-            yield f"  default  {plain(setting.value)} on {profile.short} ({setting.tag.value}: {setting.source}){band}"
+            yield f"  default  {plain(setting.value)} on {name} ({setting.tag.value}: {setting.source}){band}"
         return
     yield "  default  " + ("none, it must be given" if info.is_required() else plain(info.default) if info.default is not None else "none")
     yield f"  source   {extra.get('tag', 'site')}: {extra.get('source', 'a fact of the site')}"
     if extra.get("low") is not None:
         yield f"  band     {extra['low']} to {extra['high']}"
+
+
+def _expect() -> Iterator[str]:
+    from sim.checks import expectation
+    from sim.measures import CURVES, MEASURES
+
+    yield from (expectation.__doc__ or "").rstrip().splitlines()
+    yield ""
+    yield "of a whole run"
+    for name, measure in MEASURES.items():
+        yield f"  {name:44} {measure.unit:10} {measure.meaning}"
+    yield "at a time"
+    for name, curve in CURVES.items():
+        yield f"  {name:44} {curve.unit:10} {curve.meaning}"
 
 
 def _resolved(found: Scenario) -> Iterator[str]:
@@ -125,9 +151,11 @@ def _resolved(found: Scenario) -> Iterator[str]:
         yield f"away: {found.person(absence.mailbox)}, {clock(absence.since)} to {clock(absence.until)}"
     for change in found.changes:
         who = found.person(change.mailbox) if change.mailbox >= 0 else "server"
-        deed = f"policy {change.policy}" if change.policy else "absence ends" if change.ends_absence else "replies "
-        f"{'on' if change.replies else 'off'}"
+        replies = f"replies {'on' if change.replies else 'off'}"
+        deed = f"policy {change.policy}" if change.policy else "absence ends" if change.ends_absence else replies
         yield f"change: {clock(change.at)}, {who}: {deed}"
+    for name, entry in found.document.expect.items():
+        yield f"expected: {name}: {entry.limits}"
     estimate = by_hand(found)
     if estimate is not None:
         yield f"By hand, with replies to everyone: {estimate.sum()}."

@@ -1,12 +1,15 @@
 """Answer or not, and why not.
 
 Decided in a fixed order, the first "no" is the reason: is the mailbox absent, are replies on, whom does the policy answer, the
-responder's suppression rules (each a switch), the history. `reasons` is stateless and takes columns; `grant` sees the survivors one by one
-and keeps the history, keyed (mailbox, absence, sender), so that a new absence starts afresh without any code.
+responder's suppression rules (each a switch, in the responder's own order), the history, the rate limit. `reasons` is stateless and takes
+columns; `grant` sees the survivors one by one and keeps the history, keyed (mailbox, absence, sender), so that a new absence starts afresh
+without any code. Which rules a real responder has, and how it words them, is in `sim.profiles.responders`.
 """
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
@@ -14,12 +17,17 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from sim.mail import NULL_SENDER, Answer, Flag, Ints, Outcome, Place
+from sim.mail import NULL_SENDER, Answer, Flag, Flags, Ints, Outcome, Place
+from sim.units import HOUR, Seconds
 
-__all__ = ["POLICIES", "Audience", "Facts", "History", "Responder", "grant", "reasons"]
+__all__ = ["EVERY_MESSAGE", "ONCE", "POLICIES", "UNLIMITED", "Audience", "Facts", "History", "Responder", "Rule", "grant", "reasons"]
 
 Bools = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.uint8]
+
+ONCE: Final = math.inf  # the same sender is answered once per absence
+EVERY_MESSAGE: Final = 0.0
+UNLIMITED: Final = 2**62  # senders remembered
 
 
 class Audience(Enum):
@@ -42,19 +50,27 @@ POLICIES: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Responder:
-    """The suppression rules of an autoresponder; True means that such mail is not answered."""
+class Rule:
+    """A suppression rule: mail with any of the flags is not answered, for this reason."""
 
-    auto_submitted: bool
-    precedence: bool
-    list_header: bool
-    suppress_header: bool
-    system_sender: bool
-    own_address: bool
-    not_to_me: bool
-    junk: bool
-    history: int  # senders remembered per absence; above it every message is answered
+    why: Answer
+    flags: int  # of Flag
+
+
+@dataclass(frozen=True, slots=True)
+class Responder:
+    """An autoresponder as it is set up: the suppression rules that are on, in order of decision, its memory, its return path."""
+
+    rules: tuple[Rule, ...]
     user_return_path: bool  # the reply's return path is the user; else it is null
+    every: Seconds = ONCE  # the same sender is answered again after this
+    history: int = UNLIMITED  # senders remembered per absence
+    forgets: bool = False  # a full history forgets its oldest sender; else whoever does not fit is answered every time
+    rate_limit: float = math.inf  # replies of a mailbox within any hour
+
+    def minds(self, flag: Flag) -> bool:
+        """Is mail with this flag left unanswered?"""
+        return any(rule.flags & flag for rule in self.rules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +81,7 @@ class Facts:
     replies_on: Bools
     place: Bytes  # of the sender
     sender: Ints
-    flags: npt.NDArray[np.uint16]
+    flags: Flags
     outcome: Bytes  # MAILBOX or JUNK
 
 
@@ -74,12 +90,13 @@ def reasons(audience: Audience, responder: Responder, facts: Facts) -> Bytes:
 
     The null sender is never answered, by any policy or switch (RFC 3834 section 2, RFC 5321 4.5.5)."""
     reason = np.full(facts.absent.shape, Answer.ANSWERED, dtype=np.uint8)
+    flags = facts.flags | np.where(facts.outcome == Outcome.JUNK, Flag.JUNK, 0).astype(np.uint32)
 
     def unless(against: Bools, why: Answer) -> None:
         reason[(reason == Answer.ANSWERED) & against] = why
 
-    def flagged(flag: Flag) -> Bools:
-        found: Bools = (facts.flags & flag) != 0
+    def flagged(which: int) -> Bools:
+        found: Bools = (flags & which) != 0
         return found
 
     unless(~facts.absent, Answer.NOT_ABSENT)
@@ -94,36 +111,41 @@ def reasons(audience: Audience, responder: Responder, facts: Facts) -> Bytes:
     elif audience is Audience.CONTACTS:
         unless(~inside & ~flagged(Flag.CONTACT), Answer.AUDIENCE)
     unless(facts.sender == NULL_SENDER, Answer.NULL_SENDER)
-    for on, flag, why in (
-        (responder.auto_submitted, Flag.AUTO_SUBMITTED, Answer.AUTO_SUBMITTED),
-        (responder.precedence, Flag.PRECEDENCE, Answer.PRECEDENCE),
-        (responder.list_header, Flag.LIST_HEADER, Answer.LIST_HEADER),
-        (responder.suppress_header, Flag.SUPPRESS_HEADER, Answer.SUPPRESS_HEADER),
-        (responder.system_sender, Flag.SYSTEM_SENDER, Answer.SYSTEM_SENDER),
-        (responder.own_address, Flag.OWN_ADDRESS, Answer.OWN_ADDRESS),
-        (responder.not_to_me, Flag.NOT_TO_ME, Answer.NOT_TO_ME),
-    ):
-        if on:
-            unless(flagged(flag), why)
-    if responder.junk:
-        unless(facts.outcome == Outcome.JUNK, Answer.JUNK)
+    for rule in responder.rules:
+        unless(flagged(rule.flags), rule.why)
     return reason
 
 
 @dataclass(slots=True)
 class History:
-    """Who was answered: the caller's to keep. `count` is per (mailbox, absence)."""
+    """Who was answered and when: the caller's to keep."""
 
-    seen: set[tuple[int, int, int]] = field(default_factory=set)
-    count: dict[tuple[int, int], int] = field(default_factory=dict)
+    seen: dict[tuple[int, int], dict[int, Seconds]] = field(default_factory=dict)  # (mailbox, absence) -> sender -> last answer
+    sent: dict[int, deque[Seconds]] = field(default_factory=dict)  # mailbox -> its replies of the last hour; only with a rate limit
 
 
-def grant(history: History, limit: int, mailbox: int, absence: int, sender: int) -> bool:
-    """Once per sender and absence, up to `limit` senders; a sender that no longer fits is answered every time (FACTS S55)."""
-    if (mailbox, absence, sender) in history.seen:
-        return False
-    known = history.count.get((mailbox, absence), 0)
-    if known < limit:
-        history.seen.add((mailbox, absence, sender))
-        history.count[mailbox, absence] = known + 1
-    return True
+def grant(history: History, responder: Responder, at: Seconds, mailbox: int, absence: int, sender: int) -> Answer:
+    """`Answer.ANSWERED` for a message that arrives at `at`, which is then remembered, or the reason against it.
+
+    A message that the rate limit leaves unanswered is not remembered: its sender may be told later. A sender who does not fit into a full
+    history is answered every time (Exchange, FACTS S55) or takes the place of the oldest (RFC 5230 4.2)."""
+    known = history.seen.setdefault((mailbox, absence), {})
+    last = known.get(sender)
+    if last is not None and at < last + responder.every:
+        return Answer.ANSWERED_BEFORE
+    if responder.rate_limit != math.inf:
+        sent = history.sent.setdefault(mailbox, deque())
+        while sent and sent[0] <= at - HOUR:
+            sent.popleft()
+        if len(sent) >= responder.rate_limit:
+            return Answer.RATE_LIMIT
+        sent.append(at)
+    if last is not None:
+        del known[sender]  # to the end, as the youngest
+    elif len(known) >= responder.history:
+        if not responder.forgets:
+            return Answer.ANSWERED
+        del known[next(iter(known))]
+    if responder.every > 0.0:
+        known[sender] = at
+    return Answer.ANSWERED

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from sim.mail import Code
-from sim.profiles.parts import Profile, Setting, Switch, Tag
+from sim.policy.retry import INTERVALS
+from sim.profiles.parts import Profile, Schedule, Setting, Switch, Tag
 
 __all__ = ["EXCHANGE_2003"]
 
@@ -37,23 +38,12 @@ EXCHANGE_2003: Final = Profile(
             100, "assumed: limit per domain of the SMTP virtual server; FACTS has 40 for Exchange 2010 (S31)", Tag.ASSUMED, 20, 1000
         ),
         "server.messages_per_connection": Setting(20, "FACTS 1.1, S20"),
-        "server.connect_timeout": Setting("21 s", "FACTS 3.1, S88: 3 + 6 + 12 s per address; another source says 72 s"),
+        "server.nxdomain": Setting("permanent", "FACTS 3.1, S74-S76: 5.4.0, authoritative host not found"),
+        "server.connect_timeout": Setting(
+            "21 s", "FACTS 3.1, S88: 3 + 6 + 12 s per address; another answer says 72 s", Tag.ASSUMED, "21 s", "72 s"
+        ),
         "server.dns_timeout": Setting("15 s", "assumed: resolver time-out of Windows Server 2003", Tag.ASSUMED, "5 s", "60 s"),
         "server.reports_failures": Setting(True, "assumed: on in Exchange 2007+ (FACTS S60); not found for 2003", Tag.ASSUMED, False, True),
-        "replies.return_path": Setting(
-            "user", "FACTS 2.1: not documented; the story saw the user as sender (S1)", Tag.ASSUMED, "user", "null"
-        ),
-        "replies.history": Setting(10000, "FACTS 2.1, S55: entries remembered, later text"),
-        "replies.ignore_auto_submitted": Setting(False, "RFC 3834 is of 2004: not known to this server"),
-        "replies.ignore_precedence": Setting(True, "assumed: FACTS S65 says so of later versions", Tag.ASSUMED, False, True),
-        "replies.ignore_list_headers": Setting(False, "FACTS 2.2, S65: Exchange does not suppress on List-* headers itself"),
-        "replies.ignore_suppress_header": Setting(True, "FACTS S64: X-Auto-Response-Suppress is Exchange's own header"),
-        "replies.ignore_system_senders": Setting(False, "assumed: nothing documented", Tag.ASSUMED, False, True),
-        "replies.ignore_own_address": Setting(True, "assumed: nothing documented on mail from oneself", Tag.ASSUMED, False, True),
-        "replies.only_if_addressed": Setting(False, "FACTS 2.1, S56: SuppressOOFsToDistributionLists is not set by default"),
-        "replies.ignore_junk": Setting(
-            True, "FACTS 2.1: not documented for 2003; Exchange Online does not answer junk (S55)", Tag.ASSUMED, False, True
-        ),
     },
     policies={
         "off": Switch(
@@ -90,8 +80,11 @@ EXCHANGE_2003: Final = Profile(
         "whether junked mail is answered on this server is not documented (replies.ignore_junk)",
         "refuse-unresolvable": "this server did not have it: a relay in front of it that refuses senders whose domain does not resolve",
     },
+    schedule=Schedule(INTERVALS, ("server.glitch_retries", "server.glitch_interval", "server.retry")),
     glitch_on=frozenset({Code.BUSY}),
+    queue_tool="Queue Viewer",
     default_policy="internal-only",
+    responder="exchange-2003",
     undocumented=(
         "the return path of its out-of-office replies",
         "whether junked mail is answered",

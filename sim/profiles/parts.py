@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
-from sim.mail import Code
+from sim.mail import TEXTS, Code
+from sim.policy.retry import Expiry, Family
 
-__all__ = ["Profile", "Setting", "Switch", "Tag"]
+__all__ = ["Profile", "Schedule", "Setting", "Switch", "Tag"]
 
 
 class Tag(Enum):
@@ -43,8 +44,16 @@ class Switch:
 
 
 @dataclass(frozen=True, slots=True)
+class Schedule:
+    """A retry rule: its kind (`policy.retry`), and the keys of `[server]` whose values are its params, in order."""
+
+    kind: int
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
-    """A server: defaults by key of `[server]` and `[replies]`, policies, filters it really had, and what its queue tool looks like."""
+    """A server: defaults by key of `[server]`, its autoresponder, policies, filters it really had, and what its queue tool looks like."""
 
     name: str
     title: str
@@ -52,6 +61,18 @@ class Profile:
     settings: Mapping[str, Setting]
     policies: Mapping[str, Switch]
     filters: Mapping[str, str]  # filter -> what provides it here, or "this server did not have it: ..."
-    glitch_on: frozenset[Code]
+    schedule: Schedule
     default_policy: str
+    responder: str  # its own autoresponder, of sim.profiles.responders
+    family: Family = Family.QUEUE
+    expires: Expiry = Expiry.TIMER
+    glitch_on: frozenset[Code] = frozenset()
+    queue_tool: str = "qshape"  # what shows its queues: Queue Viewer, Get-Queue or qshape (FACTS 4)
+    texts: Mapping[Code, str] = field(default_factory=dict)  # its words for what the outside answers, where they differ from `mail.TEXTS`
+    delays_autoreplies: bool = True  # is the sender of an automatic reply told of its delay
+    approximated: str = ""  # where its true rule is neither family's: what it runs on, and what differs
     undocumented: tuple[str, ...] = ()
+
+    def text(self, code: Code) -> str:
+        """What this server says when the outside has answered so."""
+        return self.texts.get(code, TEXTS[code])

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
 from sim.mail import NULL_SENDER, Code, Kind, Truth
+from sim.realise.away import Away
+from sim.realise.causes import Causes, merge, spells, unknown_senders
 from sim.realise.people import People
 from sim.realise.replayed import replayed
 from sim.realise.spam import Spam
@@ -48,13 +49,13 @@ def world(scenario: Scenario, seed: int, replication: int) -> World:
         connect_timeout=float(str(number("server.connect_timeout"))),
         dns_timeout=float(str(number("server.dns_timeout"))),
     )
-    return World.of(seed, replication, scenario.horizon, fates)
+    return World.of(seed, replication, scenario.horizon, fates, spells(scenario))
 
 
 def hours(scenario: Scenario, seed: int, replication: int, outside: World, chunk: int = 1) -> Iterator[tuple[Seconds, Rows]]:
     """The workload: (end of the chunk, rows that arrive before it), `chunk` hours at a time, in order of time.
 
-    Rows are numbered in order of (hour, time, kind)."""
+    Rows are numbered in order of (hour, time, kind); those of rival causes have numbers of their own."""
     draw = _Draw(scenario, seed, replication, outside)
     count = round(scenario.horizon / HOUR)
     for first in range(0, count, chunk):
@@ -70,7 +71,10 @@ class _Draw:
         generators = Generators(seed, replication)
         self.spam, self.people = Spam(scenario, generators), People(scenario, generators)
         self.replayed = replayed(scenario)
-        self.absences = scenario.absences
+        self.causes = Causes(scenario, generators, outside)
+        self.unknown_matter = not scenario.document.filter.recipients
+        self.providers = scenario.document.spam.providers
+        self.away = Away(scenario.absences)
         self.rows = 0
 
     def hours(self, first: int, last: int) -> Rows:
@@ -81,19 +85,14 @@ class _Draw:
             parts.append(real.take(slice(*np.searchsorted(real.at, (first * HOUR, last * HOUR)))))
         rows = join([part for part in parts if len(part)])
         rows = rows.take(np.argsort(rows.at, kind="stable"))
-        rows = rows.take(~self.away(rows))
+        writer = np.where(rows.kind == Kind.OUTBOUND, rows.mailbox, np.where(rows.kind == Kind.INTERNAL, rows.sender, -1))
+        rows = rows.take(~self.away(writer, rows.at))
         rows.row = np.arange(self.rows, self.rows + len(rows), dtype=np.int64)
         self.rows += len(rows)
+        if self.unknown_matter:
+            unknown_senders(rows, self.providers, self.outside.key)
         spam = np.flatnonzero(rows.kind == Kind.SPAM)
         rows.truth[spam] = self.outside.senders(rows.sender[spam], rows.sender_domain[spam])
         rows.truth[spam[rows.sender[spam] == NULL_SENDER]] = Truth.UNKNOWN
         rows.unresolvable[spam] = np.isin(self.outside.domains(rows.sender_domain[spam]), _UNRESOLVABLE)
-        return rows
-
-    def away(self, rows: Rows) -> npt.NDArray[np.bool_]:
-        """Rows that nobody writes, since the writer is absent."""
-        gone = np.zeros(len(rows), dtype=np.bool_)
-        writer = np.where(rows.kind == Kind.OUTBOUND, rows.mailbox, np.where(rows.kind == Kind.INTERNAL, rows.sender, -1))
-        for absence in self.absences:
-            gone |= (writer == absence.mailbox) & (rows.at >= absence.since) & (rows.at < absence.until)
-        return gone
+        return merge(rows, self.causes.rows(span))

@@ -9,13 +9,13 @@ import numpy as np
 
 from sim.mail import HERE, Flag, Ints, Kind, Place, Truth, address
 from sim.realise.arrived import BLOCK, DICE, arrived, sizes
-from sim.scenario import Scenario
+from sim.scenario import Scenario, schema
 from sim.streams import Draw, Generators
 from sim.units import HOUR, Floats, grid
 from sim.workload import Rows
 from sim.world import TYPO
 
-__all__ = ["People"]
+__all__ = ["People", "week"]
 
 _LISTS: Final = 10
 _NEWCOMER: Final = 1 << 36  # numbers of people who write once begin here
@@ -36,7 +36,7 @@ class People:
             Kind.INTERNAL: doc.wanted.internal if boxes > 1 else 0.0,
         }
         self.rates = {kind: np.full(boxes, rate) for kind, rate in rates.items()}
-        self.weights = _week(doc.office.opens, doc.office.closes, doc.office.outside_hours)
+        self.weights = week(doc.wanted.profile, doc.office)
         self.first = doc.start.weekday() * 24
         regular = 1.0 / np.arange(1, doc.wanted.correspondents + 1)  # a few write often: Zipf
         self.regular = np.cumsum(regular / regular.sum())
@@ -68,15 +68,15 @@ class People:
         """Rows of one kind of wanted mail."""
         doc = self.scenario.document.wanted
         size = sizes(doc.median_size, doc.size_sigma, die[:, 5])
-        flags = np.zeros(len(at), dtype=np.uint16)
+        flags = np.zeros(len(at), dtype=np.uint32)
         if kind is Kind.INTERNAL:
             boxes = self.scenario.document.office.mailboxes
             sender = (mailbox + 1 + (die[:, 0] * (boxes - 1)).astype(np.int64)) % boxes
             return arrived(at, kind, sender, np.full(len(at), HERE), mailbox, size, flags, die[:, 2])
         if kind is Kind.LIST:
             which = address(Place.LIST, 0) + (die[:, 0] * _LISTS).astype(np.int64)
-            flags |= np.where(die[:, 1] < doc.flagged, Flag.PRECEDENCE, 0).astype(np.uint16)
-            flags |= np.where(die[:, 1] < doc.list_headers, Flag.LIST_HEADER, 0).astype(np.uint16)
+            flags |= np.where(die[:, 1] < doc.flagged, Flag.PRECEDENCE, 0).astype(np.uint32)
+            flags |= np.where(die[:, 1] < doc.list_headers, Flag.LIST_HEADER, 0).astype(np.uint32)
             return arrived(at, kind, which, which, mailbox, size, flags, die[:, 2])
         regular = die[:, 0] >= doc.newcomers
         person = np.searchsorted(self.regular, die[:, 1], side="right")
@@ -85,7 +85,7 @@ class People:
         once = _NEWCOMER + own * 2 + (kind is Kind.OUTBOUND)
         who = np.where(partner, address(Place.PARTNER, 0) + number, address(Place.OTHER, 0) + np.where(regular, number, once))
         where = np.where(partner, address(Place.PARTNER, 0) + number % max(1, doc.partners), who)
-        flags |= np.where(regular, Flag.CONTACT, 0).astype(np.uint16)
+        flags |= np.where(regular, Flag.CONTACT, 0).astype(np.uint32)
         if kind is Kind.WANTED:
             return arrived(at, kind, who, where, mailbox, size, flags, die[:, 2])
         who = who + np.where(die[:, 4] < doc.typos, TYPO, 0)
@@ -107,16 +107,19 @@ class People:
         )
 
 
-def _week(opens: str, closes: str, outside: float) -> Floats:
-    """Weight of each hour of the week, from Monday 00:00; the mean is 1."""
+def week(profile: list[float], office: schema.Office) -> Floats:
+    """Weight of each hour of the week, from Monday 00:00; the mean is 1. Without a profile the working hours decide."""
+    if profile:
+        return np.array(profile)
 
     def hour(text: str) -> float:
         time = dt.datetime.strptime(text.replace("24:00", "23:59"), "%H:%M")
         return time.hour + time.minute / 60.0
 
-    start, end = hour(opens), hour(closes)
+    start, end = hour(office.opens), hour(office.closes)
     open_part = np.clip(np.minimum(np.arange(24) + 1, end) - np.maximum(np.arange(24), start), 0.0, 1.0)
     inside = np.concatenate([np.tile(open_part, 5), np.zeros(48)])
+    outside = office.outside_hours
     weights = (1.0 - outside) * inside / inside.sum() + outside * (1.0 - inside) / (1.0 - inside).sum()
     result: Floats = weights * 168.0
     return result

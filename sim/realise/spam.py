@@ -1,36 +1,23 @@
-"""Spam, and how its senders repeat (FACTS 9).
-
-The n-th message names a new domain with the probability by which `c n**g` grows at n, a large provider with a fixed share, and else the
-domain of an earlier message, chosen evenly, mostly with the same address. Popular domains so become more popular, and about three quarters
-of all domains are seen once, as measured.
-"""
+"""Spam: when it comes, and to whom."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Final
+import math
 
 import numpy as np
 
-from sim.mail import NULL_SENDER, Flag, Ints, Kind, Place, address
-from sim.realise.arrived import BLOCK, DICE, arrived, sizes
+from sim.mail import NULL_SENDER, Flag, Kind, Place, address
+from sim.realise.arrived import BLOCK, DICE, Hits, arrived, sizes
+from sim.realise.campaigns import Campaigns
+from sim.realise.harvest import Harvests
+from sim.realise.people import week
+from sim.realise.senders import Senders
 from sim.scenario import Scenario
 from sim.streams import Draw, Generators
-from sim.units import HOUR, Floats, grid
+from sim.units import HOUR, grid
 from sim.workload import Rows
 
 __all__ = ["Spam"]
-
-_PROVIDERS: Final = 5  # large providers a spammer names; FACTS 9: hotmail, yahoo, aol, msn and the rest
-
-
-@dataclass(slots=True)
-class _Seen:
-    """Senders of spam so far: the domain and address numbers of the messages that named no large provider."""
-
-    count: int = 0
-    domains: list[int] = field(default_factory=list)
-    addresses: list[int] = field(default_factory=list)
 
 
 class Spam:
@@ -38,44 +25,43 @@ class Spam:
 
     def __init__(self, scenario: Scenario, generators: Generators) -> None:
         self.scenario, self.generators = scenario, generators
-        self.seen = _Seen()
         doc = scenario.document
         self.rates = np.full(doc.office.mailboxes, doc.spam.rate)
         for who, rate in doc.spam.mailboxes.items():
             self.rates[scenario.mailbox(who)] = rate
         if scenario.replay is not None:
             self.rates[:] = 0.0
+        self.weights, self.first = week(doc.spam.profile, doc.office), doc.start.weekday() * 24
+        self.senders = Senders(doc.spam)
+        self.campaigns = Campaigns(doc.spam.campaigns, self.rates, self.pace, generators) if doc.spam.arrivals == "campaigns" else None
+        self.harvests = Harvests(doc.spam, generators) if doc.spam.harvests > 0.0 and scenario.replay is None else None
+        self.days: dict[int, float] = {}
+
+    def pace(self, hour: int) -> float:
+        """The rate of an hour of the run against the mean: the hour of the week and, where spam comes in campaigns, the day."""
+        weight = float(self.weights[(self.first + hour) % 168])
+        return weight if self.campaigns is None else weight * self.day(hour // 24)
+
+    def day(self, day: int) -> float:
+        """The spam of a day against that of a mean day: lognormal, mean 1."""
+        if day not in self.days:
+            sigma = math.sqrt(math.log1p(self.scenario.document.spam.campaigns.day_variation**2))
+            z = float(self.generators(Draw.SPAM_DAY, 0, day).standard_normal())
+            self.days[day] = math.exp(sigma * z - sigma * sigma / 2.0)
+        return self.days[day]
 
     def rows(self, hours: range) -> Rows:
-        """Spam to mailboxes here, and to mailboxes that do not exist."""
+        """Spam to mailboxes here, and to mailboxes that do not exist. Hours in order: what a campaign has begun comes in later ones."""
         doc = self.scenario.document.spam
-        times, boxes, dice = [np.zeros(0)], [np.zeros(0, dtype=np.int64)], [np.zeros((0, DICE))]
-        rates = self.rates
-        unknown = doc.unknown_recipients if self.scenario.replay is None else 0.0
-        for block in range(0, len(rates), BLOCK):
-            part = rates[block : block + BLOCK]
-            total = float(part.sum())
-            if total > 0.0:
-                cumulative = np.cumsum(part) / total
-                for hour in hours:
-                    rng = self.generators(Draw.SPAM, block // BLOCK, hour)
-                    n = int(rng.poisson(total * HOUR))
-                    if n:
-                        times.append((hour + rng.random(n)) * HOUR)
-                        boxes.append(block + np.searchsorted(cumulative, rng.random(n), side="right"))
-                        dice.append(rng.random((n, DICE)))
-        for hour in hours if unknown > 0.0 else ():
-            rng = self.generators(Draw.UNKNOWN_RECIPIENT, 0, hour)
-            n = int(rng.poisson(unknown * HOUR))
-            if n:
-                times.append((hour + rng.random(n)) * HOUR)
-                boxes.append(np.full(n, -1, dtype=np.int64))
-                dice.append(rng.random((n, DICE)))
-        at, mailbox, die = np.concatenate(times), np.concatenate(boxes), np.concatenate(dice)
-        order = np.argsort(at, kind="stable")
-        at, mailbox, die = grid(at[order]), mailbox[order], die[order]
+        parts = [*self.singly(hours), *self.to_nobody(hours)]
+        parts += [burst.hits(hours.stop) for burst in (self.campaigns, self.harvests) if burst is not None]
+        hits = Hits.joined(parts)
+        hits = hits.take(np.argsort(hits.at, kind="stable"))
+        at, mailbox, die = grid(hits.at), hits.mailbox, hits.dice
         known = mailbox >= 0
-        sender, domain = self.senders(die[known])
+        if self.campaigns is not None:
+            self.senders.forget(self.campaigns.oldest(hours.start))
+        sender, domain = self.senders.of(die[known], hits.campaign[known])
         domains, senders = np.zeros(len(at), dtype=np.int64), np.full(len(at), NULL_SENDER, dtype=np.int64)
         senders[known], domains[known] = sender, domain
         # who is behind spam to nobody does not matter: it is refused before DATA
@@ -83,32 +69,37 @@ class Spam:
         senders[~known] = address(Place.PROVIDER, 0)
         null = known & (die[:, 3] < doc.null_sender)
         senders[null] = NULL_SENDER
-        flags = np.where(die[:, 4] < doc.flagged, Flag.PRECEDENCE, 0).astype(np.uint16)
+        flags = np.where(die[:, 4] < doc.flagged, Flag.PRECEDENCE, 0).astype(np.uint32)
         size = sizes(doc.median_size, doc.size_sigma, die[:, 5])
         return arrived(at, Kind.SPAM, senders, domains, mailbox, size, flags, die[:, 2])
 
-    def senders(self, die: Floats) -> tuple[Ints, Ints]:
-        """Addresses and domains of the next spam messages. float64[n, DICE] to two int64[n]."""
-        doc, seen = self.scenario.document.spam, self.seen
-        n = len(die)
-        before = seen.count + np.arange(n + 1)
-        grown = doc.new_domains * 100.0 * (before / 100.0) ** doc.growth
-        fresh = np.diff(grown)
-        sender, domain = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
-        for i, (new, which) in enumerate(zip(fresh.tolist(), die[:, :2].tolist(), strict=True)):
-            choice, again = which
-            number = seen.count + i
-            if new <= choice < new + doc.providers:
-                domain[i] = address(Place.PROVIDER, int(again * _PROVIDERS))
-                sender[i] = address(Place.PROVIDER, _PROVIDERS + number)
-                continue
-            domain[i] = sender[i] = address(Place.STRANGE, number)
-            if choice >= new and seen.domains:
-                earlier = int(again * len(seen.domains))
-                domain[i] = seen.domains[earlier]
-                if (choice - new - doc.providers) / max(1e-9, 1.0 - new - doc.providers) >= doc.new_addresses:
-                    sender[i] = seen.addresses[earlier]
-            seen.domains.append(int(domain[i]))
-            seen.addresses.append(int(sender[i]))
-        seen.count += n
-        return sender, domain
+    def singly(self, hours: range) -> list[Hits]:
+        """Spam that belongs to no campaign."""
+        found = []
+        share = 1.0 if self.campaigns is None else 1.0 - self.scenario.document.spam.campaigns.share
+        for block in range(0, len(self.rates), BLOCK):
+            part = self.rates[block : block + BLOCK]
+            total = share * float(part.sum())
+            if total > 0.0:
+                cumulative = np.cumsum(part) / float(part.sum())
+                for hour in hours:
+                    pace = self.pace(hour)
+                    rng = self.generators(Draw.SPAM, block // BLOCK, hour)
+                    n = int(rng.poisson(total * HOUR * pace))
+                    if n:
+                        at = (hour + rng.random(n)) * HOUR
+                        mailbox = block + np.searchsorted(cumulative, rng.random(n), side="right")
+                        found.append(Hits.of(at, mailbox, rng.random((n, DICE))))
+        return found
+
+    def to_nobody(self, hours: range) -> list[Hits]:
+        """Spam to single mailboxes that do not exist here."""
+        rate = self.scenario.document.spam.unknown_recipients if self.scenario.replay is None else 0.0
+        found = []
+        for hour in hours if rate > 0.0 else ():
+            pace = self.pace(hour)
+            rng = self.generators(Draw.UNKNOWN_RECIPIENT, 0, hour)
+            n = int(rng.poisson(rate * HOUR * pace))
+            if n:
+                found.append(Hits.of((hour + rng.random(n)) * HOUR, -1, rng.random((n, DICE))))
+        return found

@@ -10,7 +10,7 @@ from typing import Any
 from sim.comparison import Assumption, Comparison, Outcome
 from sim.profiles import Tag
 from sim.report.arguments import arguments, how_to_measure
-from sim.report.figures import about, number, replay
+from sim.report.figures import about, away, number, replay
 from sim.report.statistics import Rows, statistics, tables
 from sim.scenario.estimate import by_hand
 from sim.scenario.reader import plain
@@ -57,18 +57,17 @@ def answer(comparison: Comparison, command: str = "", percentiles: Sequence[floa
     """The answer to the administrator; with percentiles of the runs where they are asked for."""
     scenario = comparison.scenario
     wide = comparison.policies[comparison.widest]
-    who = scenario.person(scenario.main_absentee) if scenario.main_absentee >= 0 else "nobody"
-    why, against, missing = arguments(comparison, who)
+    why, against, missing = arguments(comparison)
     return Answer(
         question="Should out-of-office replies go to the outside world?",
         sentence=sentence(comparison),
-        cost_and_gain=_cost_and_gain(comparison, wide, who),
-        table=_table(comparison, who),
+        cost_and_gain=_cost_and_gain(comparison, wide),
+        table=_table(comparison),
         decided=_decided(comparison),
         why=why,
         not_arguments=against,
         not_modelled=missing,
-        gain=_gain(comparison, who),
+        gain=_gain(comparison),
         change_mind=_change_mind(comparison),
         if_everyone=(
             "Write a separate text for the outside, without dates, names or telephone numbers.",
@@ -127,9 +126,9 @@ def sentence(comparison: Comparison) -> str:
     )
 
 
-def _cost_and_gain(comparison: Comparison, wide: Outcome, who: str) -> str:
+def _cost_and_gain(comparison: Comparison, wide: Outcome) -> str:
     m = wide.measures
-    days = _days_away(comparison)
+    days, who = _days_away(comparison), away(comparison.scenario)
     if comparison.widest == "external":
         cost = f"With replies to everyone, in {days} {about(m['strangers_told'])} strangers would learn that {who} is away"
         if m["notices_to_user"].mean >= 1:
@@ -149,7 +148,7 @@ def _days_away(comparison: Comparison) -> str:
     return f"{days:.0f} days" if days >= 1.5 else words(span)
 
 
-def _table(comparison: Comparison, who: str) -> Table:
+def _table(comparison: Comparison) -> Table:
     writers = comparison.policies[comparison.widest].measures["wanted_writers"]
     columns = ("wanted_told", "strangers_told", "notices_to_user", "queues_in_retry_peak")
     rows = []
@@ -165,7 +164,7 @@ def _table(comparison: Comparison, who: str) -> Table:
         "policy",
         f"wanted told (of {about(writers)})",
         "strangers told",
-        f"notices to {who}",
+        f"notices to {away(comparison.scenario, 'the absent')}",
         "queues in Retry, peak",
         "wanted mail delayed",
         f"set on {comparison.scenario.profile.short}",
@@ -206,15 +205,15 @@ def _band(item: Assumption) -> str:
     )
 
 
-def _gain(comparison: Comparison, who: str) -> tuple[str, ...]:
+def _gain(comparison: Comparison) -> tuple[str, ...]:
     lines = []
     wide = comparison.policies[comparison.widest].measures
     policy = comparison.policies.get(comparison.verdict.policy)
     told, writers = wide["wanted_told"], wide["wanted_writers"]
     everybody = "all" if math.isclose(told.mean, writers.mean) else f"{number(told, 'wanted_told')} of"
     lines.append(
-        f"Replies to everyone would tell {everybody} {number(writers, 'wanted_writers')} wanted people who write that {who} is away; "
-        "without them, these people hear nothing: name a deputy."
+        f"Replies to everyone would tell {everybody} {number(writers, 'wanted_writers')} wanted people who write that "
+        f"{away(comparison.scenario)} is away; without them, these people hear nothing: name a deputy."
     )
     if policy is not None and policy.available and policy.name != comparison.widest:
         told, strangers = policy.measures["wanted_told"], policy.measures["strangers_told"]
@@ -264,4 +263,5 @@ def _replay_lines(comparison: Comparison) -> tuple[str, ...]:
         f"{reasons or 'none'}; "
         f"{facts['malformed']} malformed. In {facts['from_used']} the envelope sender was absent and From was used.",
         "It is one real trace: the intervals cover what its senders turn out to be, not what other mail might have come.",
+        *filter(None, [comparison.scenario.what_was_cut()]),
     )

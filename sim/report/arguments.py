@@ -8,13 +8,13 @@ from __future__ import annotations
 import math
 
 from sim.comparison import Comparison
-from sim.report.figures import about, number
+from sim.report.figures import about, away, number
 from sim.units import HOUR, clock
 
 __all__ = ["arguments", "how_to_measure"]
 
 
-def arguments(comparison: Comparison, who: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+def arguments(comparison: Comparison) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     """Arguments that hold, that do not, and that are not modelled."""
     scenario, wide = comparison.scenario, comparison.policies[comparison.widest]
     m = wide.measures
@@ -30,7 +30,8 @@ def arguments(comparison: Comparison, who: str) -> tuple[tuple[str, ...], tuple[
             fails.append("strangers told (fewer than one)")
         if m["notices_to_user"].mean >= 1:
             holds.append(
-                f"Failure and delay notices come back to {who}: {number(m['notices_to_user'], 'notices_to_user')} messages. "
+                f"Failure and delay notices come back to {away(scenario, 'the absent')}: "
+                f"{number(m['notices_to_user'], 'notices_to_user')} messages. "
                 "It holds only where the return path of a reply is the user, which is not documented for this server; with a "
                 "null return path, none."
             )

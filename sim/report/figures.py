@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import Any
 
 from sim.comparison import Comparison, Estimate
 from sim.mail import Answer as Reason
 from sim.mail import word
 from sim.measures import MEASURES
+from sim.scenario import Scenario
 from sim.scenario.reader import plain
 
-__all__ = ["about", "csv_rows", "document", "figures", "number", "replay"]
+__all__ = ["about", "away", "csv_rows", "document", "figures", "number", "replay"]
 
 
 def figures(estimate: Estimate, measure: str) -> tuple[float, float]:
@@ -32,6 +34,12 @@ def number(estimate: Estimate, measure: str) -> str:
 def about(estimate: Estimate) -> str:
     """A mean for a sentence: no decimals, no interval."""
     return f"{estimate.mean:,.0f}"
+
+
+def away(scenario: Scenario, several: str = "someone") -> str:
+    """Who is away: the person's name, or another word where it is more than one."""
+    mailboxes = {absence.mailbox for absence in scenario.absences}
+    return scenario.person(mailboxes.pop()) if len(mailboxes) == 1 else several
 
 
 def replay(comparison: Comparison) -> dict[str, Any]:
@@ -56,6 +64,7 @@ def replay(comparison: Comparison) -> dict[str, Any]:
         "suppressed": counts,
         "malformed": malformed,
         "from_used": sum(c.from_used for c in corpora),
+        "compressed": asdict(scenario.compressed) if scenario.compressed is not None else None,
     }
 
 

@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,15 +18,18 @@ from sim.errors import BadInput, Unavailable, nearest
 from sim.policy import retry
 from sim.policy.admission import Filter, FilterKind
 from sim.policy.autoreply import POLICIES, Audience, Responder
-from sim.profiles import Profile, Setting, Tag
-from sim.scenario import reader
+from sim.profiles import Profile, Setting, Tag, responders
+from sim.profiles.responders import Autoresponder
+from sim.scenario import calendar, causes, reader, replies
+from sim.scenario.calendar import Absence
+from sim.scenario.rules import queue_rules
 from sim.scenario.schema import Document
-from sim.units import DAY, HOUR, Seconds
+from sim.units import DAY, HOUR, Seconds, words
 
 if TYPE_CHECKING:
     from sim.corpus import Corpus
 
-__all__ = ["Absence", "Change", "Input", "Scenario", "load"]
+__all__ = ["Absence", "Change", "Compressed", "Input", "Scenario", "load"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +47,6 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True)
-class Absence:
-    """A mailbox is away in [since, until)."""
-
-    mailbox: int
-    since: Seconds
-    until: Seconds
-
-
-@dataclass(frozen=True, slots=True)
 class Change:
     """Replies of a mailbox switched, an absence ended, or the server's policy changed, at a time."""
 
@@ -60,6 +55,16 @@ class Change:
     replies: bool | None = None
     ends_absence: bool = False
     policy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Compressed:
+    """What was cut out of a replay: gaps longer than `longest` were cut down to it. Times in seconds."""
+
+    longest: Seconds
+    gaps: int
+    removed: Seconds
+    span: Seconds  # of the replay before
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,7 @@ class Scenario:
     origins: Mapping[str, reader.Origin] = field(repr=False)
     replay: Corpus | None = field(default=None, repr=False)
     replay_wanted: Corpus | None = field(default=None, repr=False)
+    compressed: Compressed | None = field(default=None, repr=False)
 
     @property
     def profile(self) -> Profile:
@@ -92,12 +98,24 @@ class Scenario:
         ends = [float(corpus.at[-1]) for corpus in (self.replay, self.replay_wanted) if corpus is not None]
         return math.ceil((max(ends, default=0.0) + self._seconds("server.expiry")) / DAY) * DAY
 
+    @property
+    def autoresponder(self) -> Autoresponder:
+        """The autoresponder's documented defaults: the server's own, or another that `replies.responder` names."""
+        return responders.find(self.document.replies.responder or self.profile.responder)
+
+    def _default(self, key: str) -> Setting | None:
+        """The profile's value of a key, where it has one."""
+        if key == "replies.responder":
+            return Setting(self.profile.responder, f"{self.profile.short}'s own")
+        return self.autoresponder.settings.get(key) if key.startswith("replies.") else self.profile.settings.get(key)
+
     def number(self, key: str) -> object:
-        """The value of a key of `[server]` or `[replies]`: the file's, else the profile's; durations in seconds."""
+        """The value of a key of `[server]`: the file's, else the profile's; durations in seconds."""
         table, _, name = key.partition(".")
         value = getattr(getattr(self.document, table), name)
         if value is not None:
             return value
+        assert key in self.profile.settings, key
         checked = reader.check({"title": "-", "days": 1, table: {name: self.profile.settings[key].value}}, f"profile {self.profile.name}")
         return getattr(getattr(checked, table), name)
 
@@ -108,49 +126,11 @@ class Scenario:
 
     def queue_rules(self) -> retry.QueueRules:
         """What the transport needs to know of this server."""
-        waits = self.number("server.retry")
-        assert isinstance(waits, list)
-        return retry.QueueRules(
-            kind=retry.EXCHANGE,
-            params=(self._seconds("server.glitch_retries"), self._seconds("server.glitch_interval"), *map(float, waits)),
-            glitch_on=self.profile.glitch_on,
-            message_retry=self._seconds("server.message_retry"),
-            expiry=self._seconds("server.expiry"),
-            delay_notice=self._seconds("server.delay_notice"),
-            forget_after=self._seconds("server.forget_after"),
-            connections=int(self._seconds("server.connections")),
-            connections_per_hop=int(self._seconds("server.connections_per_hop")),
-            messages_per_connection=int(self._seconds("server.messages_per_connection")),
-            reports_failures=bool(self.number("server.reports_failures")),
-        )
+        return queue_rules(self.profile, self.number)
 
     def responder(self) -> Responder:
-        """The autoresponder's switches."""
-        on = {
-            name: bool(self.number(f"replies.{name}"))
-            for name in (
-                "ignore_auto_submitted",
-                "ignore_precedence",
-                "ignore_list_headers",
-                "ignore_suppress_header",
-                "ignore_system_senders",
-                "ignore_own_address",
-                "only_if_addressed",
-                "ignore_junk",
-            )
-        }
-        return Responder(
-            auto_submitted=on["ignore_auto_submitted"],
-            precedence=on["ignore_precedence"],
-            list_header=on["ignore_list_headers"],
-            suppress_header=on["ignore_suppress_header"],
-            system_sender=on["ignore_system_senders"],
-            own_address=on["ignore_own_address"],
-            not_to_me=on["only_if_addressed"],
-            junk=on["ignore_junk"],
-            history=int(self._seconds("replies.history")),
-            user_return_path=self.number("replies.return_path") == "user",
-        )
+        """The autoresponder as it is set up here."""
+        return replies.responder(self.autoresponder, self.document.replies)
 
     def filter(self) -> Filter:
         """What is done with spam before a reply is decided."""
@@ -180,19 +160,16 @@ class Scenario:
         people = self.document.office.people
         return people[mailbox].capitalize() if mailbox < len(people) else f"mailbox {mailbox}"
 
-    @property
+    @cached_property
     def absences(self) -> tuple[Absence, ...]:
-        """Absences in order of the file, cut at the horizon and by changes that end them."""
+        """Absences in order of the file, calendars written out, cut at the horizon and by changes that end them."""
+        found = calendar.absences(self.document.absence, self.mailbox, self.document.start.weekday(), self.horizon)
         ends = [(c.at, c.mailbox) for c in self.changes if c.ends_absence]
-        found = []
-        for entry in self.document.absence:
-            mailbox = self.mailbox(entry.who)
-            until = self.horizon if entry.until is None else min(entry.until, self.horizon)
-            until = min([until, *(at for at, who in ends if who == mailbox and at >= entry.since)])
-            found.append(Absence(mailbox, entry.since, until))
-        return tuple(found)
+        return tuple(
+            replace(a, until=min([a.until, *(at for at, who in ends if who == a.mailbox and at >= a.since)])) if ends else a for a in found
+        )
 
-    @property
+    @cached_property
     def changes(self) -> tuple[Change, ...]:
         """Changes in order of time."""
         listed = [
@@ -208,25 +185,37 @@ class Scenario:
         return tuple(sorted(listed, key=lambda c: c.at))
 
     @property
+    def causes(self) -> tuple[causes.Cause, ...]:
+        """The rival causes that are switched on."""
+        return causes.present(self.document, self.horizon)
+
+    @property
     def main_absentee(self) -> int:
-        """The mailbox that is away for longest: the one the answer speaks of. -1 where nobody is away."""
-        lengths = [(a.until - a.since, -n, a.mailbox) for n, a in enumerate(self.absences)]
-        return max(lengths)[2] if lengths else -1
+        """The mailbox that is away for longest, all its absences together: the one the answer speaks of. -1 where nobody is away."""
+        lengths: dict[int, float] = {}
+        for absence in self.absences:
+            lengths[absence.mailbox] = lengths.get(absence.mailbox, 0.0) + absence.until - absence.since
+        return max(lengths, key=lengths.__getitem__, default=-1)  # the first of equals
 
     def inputs(self) -> list[Input]:
         """Every value with unit, source and tag, in the order of the schema."""
         found = []
         for key, (meaning, info) in reader.fields().items():
-            if "[]" in key:
+            if "[]" in key or key == "expect" or causes.off(self.document, key):  # what is expected of a run is no input of it
                 continue
             extra = info.json_schema_extra or {}
             node: Any = self.plain
             for part in key.split("."):
                 node = node.get(part) if isinstance(node, dict) else None
-            setting = self.profile.settings.get(key)
+            setting = self._default(key)
+            if extra.get("tag") == "profile" and setting is None:
+                continue  # no setting of this server
             if key in self.origins:
                 origin = self.origins[key]
-                found.append(Input(key, node, extra["unit"], meaning, origin.source, origin.tag, origin.low, origin.high))
+                source = origin.source
+                if setting is not None and setting.source.startswith(responders.NOT_HERE) and node != setting.value:
+                    source = f"{responders.NOT_HERE}, simulated; {source}"
+                found.append(Input(key, node, extra["unit"], meaning, source, origin.tag, origin.low, origin.high))
             elif isinstance(setting, Setting):
                 found.append(Input(key, setting.value, extra["unit"], meaning, setting.source, setting.tag, setting.low, setting.high))
             elif isinstance(node, dict) and node:
@@ -237,14 +226,23 @@ class Scenario:
         return found
 
     def assumed(self) -> list[Input]:
-        """The assumed inputs that have a band and can change a run: a filter that is off, or the verdict's own rule, cannot."""
+        """The assumed inputs that have a band and can change a run: a filter that is off, campaigns that do not
+        come, or the verdict's own rule, cannot."""
         off = self.document.filter.kind == "none"
+        idle = tuple(
+            prefix
+            for prefix, used in (
+                ("spam.campaigns.", self.document.spam.arrivals == "campaigns"),
+                ("spam.harvest_length", self.document.spam.harvests > 0.0),
+            )
+            if not used
+        )
         return [
             item
             for item in self.inputs()
             if item.tag is Tag.ASSUMED
             and item.low is not None
-            and not item.key.startswith("verdict.")
+            and not item.key.startswith(("verdict.", *idle))
             and not (off and (item.key.startswith("filter.") or item.key == "replies.ignore_junk"))
         ]
 
@@ -253,6 +251,7 @@ class Scenario:
         payload = [[item.key, item.value] for item in self.inputs()]
         payload += [["absence", self.plain.get("absence", [])], ["change", self.plain.get("change", [])]]
         payload += [["replay", corpus.sha256] for corpus in (self.replay, self.replay_wanted) if corpus is not None]
+        payload += [["compressed", self.compressed.longest]] if self.compressed is not None else []
         return hashlib.sha256(json.dumps(payload, sort_keys=True, default=str).encode()).hexdigest()
 
     def with_settings(self, settings: Mapping[str, object] | Iterable[str], where: str = "--set") -> Scenario:
@@ -262,11 +261,25 @@ class Scenario:
         for setting in listed:
             reader.assign(plain, origins, setting, where)
         changed = _compose(self.name, self.file if not listed else f"{self.file} with {where}", plain, origins)
-        return changed.with_replay(self.replay, self.replay_wanted)
+        return replace(changed, replay=self.replay, replay_wanted=self.replay_wanted, compressed=self.compressed)
 
     def with_replay(self, spam: Corpus | None = None, wanted: Corpus | None = None) -> Scenario:
         """The same scenario with its spam, or its wanted mail from outside, replaced by real messages."""
-        return replace(self, replay=spam or self.replay, replay_wanted=wanted or self.replay_wanted)
+        return replace(self, replay=spam or self.replay, replay_wanted=wanted or self.replay_wanted, compressed=None)
+
+    def what_was_cut(self) -> str:
+        """A compressed replay in words; empty where nothing was cut."""
+        cut = self.compressed
+        if cut is None:
+            return ""
+        said = f"Gaps of the replay longer than {words(cut.longest)} were cut down to it: "
+        if not cut.gaps:
+            return said + "there is none."
+        said += f"{cut.gaps:,} gap{'s' * (cut.gaps != 1)}, {words(cut.removed)} of {words(cut.span)} left out."
+        lifetime = self._seconds("server.expiry")
+        if cut.longest < lifetime:
+            said += f" A message stays queued for up to {words(lifetime)}, so queues are fuller than they were in real time."
+        return said
 
     def _repr_html_(self) -> str:
         rows = "".join(f"<tr><td>{i.key}</td><td>{i.value}</td><td>{i.source}</td></tr>" for i in self.inputs())
@@ -312,8 +325,15 @@ def _consistent(scenario: Scenario) -> None:
     for person in office.people:
         if not re.fullmatch(r"[a-z][a-z0-9._-]*", person):
             raise wrong("office.people", f"{person!r} is not a name for a mailbox: write it in small letters, as in 'ann'")
+    if office.locale:
+        from faker.config import AVAILABLE_LOCALES
+
+        if office.locale not in AVAILABLE_LOCALES:
+            known = nearest(office.locale, AVAILABLE_LOCALES)
+            raise wrong("office.locale", f"{office.locale!r} is not a language that Faker knows, as in 'de_DE'{known}")
     try:
         profiles.find(document.server.profile)
+        scenario.autoresponder  # noqa: B018  complains of a name that is not known
         scenario.audience(document.server.policy)
         for n, change in enumerate(document.change, start=1):
             if change.policy is not None:
@@ -326,15 +346,30 @@ def _consistent(scenario: Scenario) -> None:
             scenario.mailbox(entry.who)
         for who in document.spam.mailboxes:
             scenario.mailbox(who)
+        for key, text in causes.wrong(document, scenario.mailbox):
+            raise wrong(key, text)
     except BadInput as error:
         raise error if error.where.startswith(file) else type(error)(f"{file}: {error.where}", error.found) from None
     for n, entry in enumerate(document.absence, start=1):
         if entry.until is not None and entry.until <= entry.since:
             raise wrong(f"absence[{n}].until", "is not after from")
+        if entry.switched == "once" and entry.every is None:
+            raise wrong(f"absence[{n}].switched", "'once' belongs to a calendar: give every, as in every = 'Fri'")
+    if (found := calendar.overlap(document.absence, scenario.mailbox)) is not None:
+        first, second = found
+        raise wrong(f"absence[{second + 1}]", f"overlaps absence[{first + 1}] of the same person; write them as one")
     if document.days is None and not document.replay_required:
         raise wrong("days", "is missing: length of the run in days")
-    waits = scenario.queue_rules()
-    if min(waits.params[2:]) < 0.001:
+    for key, (_, info) in reader.fields().items():
+        if (info.json_schema_extra or {}).get("tag") == "profile" and key in scenario.origins and scenario._default(key) is None:
+            keys = [name for name in scenario.profile.settings if name.startswith("server.")]
+            more = nearest(key, keys) or f": it has {', '.join(keys)}"
+            raise wrong(key, f"is no setting of {scenario.profile.short}{more}")
+    try:
+        rules = scenario.queue_rules()
+    except BadInput as error:
+        raise wrong(error.where, error.found) from None
+    if any(value < 0.001 for value in rules.params[2:]) and rules.kind == retry.INTERVALS:
         raise wrong("server.retry", "has a wait under 1 ms")
-    if waits.delay_notice >= waits.expiry and "server.expiry" not in scenario.origins:
+    if math.isfinite(rules.delay_notice) and rules.delay_notice >= rules.expiry and "server.expiry" not in scenario.origins:
         raise wrong("server.delay_notice", "is not below server.expiry")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sim.mail import Flag
 from sim.scenario import Scenario
 from sim.units import DAY, HOUR, words
 
@@ -77,5 +78,5 @@ def by_hand(scenario: Scenario) -> Estimate | None:
     )
     domains = min(known(messages), messages)
     later = max(0.0, known(max(everything, messages)) - known(max(everything - messages, 0.0)))
-    suppressed = spam.flagged if scenario.responder().precedence else 0.0
+    suppressed = spam.flagged if scenario.responder().minds(Flag.PRECEDENCE) else 0.0
     return Estimate(span, messages, domains, share, domains * share, later, suppressed, others)

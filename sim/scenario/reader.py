@@ -6,6 +6,7 @@ source = "two sites' logs" }`. A value with low and high counts as assumed; a pl
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import tomllib
@@ -20,7 +21,7 @@ from sim.errors import BadInput, nearest
 from sim.profiles import Tag
 from sim.scenario.schema import Document
 
-__all__ = ["Origin", "assign", "check", "fields", "find", "kind", "known", "parse", "plain", "shipped", "split", "written"]
+__all__ = ["Origin", "assign", "check", "fields", "find", "kind", "known", "lesson", "parse", "plain", "shipped", "split", "written"]
 
 _LARGEST = 1_000_000  # bytes of a scenario file
 
@@ -220,6 +221,7 @@ def kind(info: Any) -> str:
     """The type of a key, as a person says it."""
     text = str(info.annotation)
     names = {
+        "Expected": "table of limits by measure",
         "dict": "table of values by person",
         "list": "list",
         "Literal": "one of " + ", ".join(map(str, getattr(info.annotation, "__args__", ()))),
@@ -237,3 +239,9 @@ def kind(info: Any) -> str:
 def known() -> list[str]:
     """Names of scenarios in ./scenarios and of those shipped."""
     return sorted({path.stem for folder in (Path("scenarios"), shipped()) for path in folder.glob("*.toml")})
+
+
+def lesson(path: Path) -> str:
+    """What a scenario teaches: the comment at the top of its file, in one line; empty where there is none."""
+    lines = itertools.takewhile(lambda line: re.match(r"#\s*\S", line), path.read_text(encoding="utf-8").splitlines())
+    return " ".join(line.lstrip("#").strip() for line in lines)

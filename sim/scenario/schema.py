@@ -7,77 +7,20 @@ Each table is a frozen pydantic model, and each field says in its metadata how w
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from sim import units
 from sim.profiles import Tag
+from sim.scenario.causes import Causes
+from sim.scenario.expected import Expectation
+from sim.scenario.fields import Duration, Every, History, HopRate, Limit, Moment, OfficeRate, Patience, Rate, Rest, Share, Size
+from sim.scenario.fields import Table as _Table
+from sim.scenario.fields import key as _key
+from sim.scenario.fields import of_profile as _of_profile
+from sim.scenario.week import Days, Week
 
 __all__ = ["Absence", "Change", "Document", "Filter", "Office", "Replies", "Server", "Spam", "Verdict", "Wanted", "World"]
-
-
-def _text(parse: Callable[[str], float], example: str) -> Callable[[object], float]:
-    def read(value: object) -> float:
-        if not isinstance(value, str):
-            raise ValueError(f"{value!r} has no unit: write it as a text, as in '{example}'")
-        return parse(value)
-
-    return read
-
-
-def _share(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ValueError(f"{value!r} is not a share: write a percentage, as in '42 %'")
-    return units.share(value)
-
-
-def _rest(value: object) -> float | None:
-    return None if value == "rest" else _share(value)
-
-
-def _rate(per: str, example: str) -> Callable[[object], float]:
-    def parse(text: str) -> float:
-        value = units.rate(text, per)
-        if value * units.DAY > _MOST_PER_DAY:
-            raise ValueError(f"{text!r} is more than {_MOST_PER_DAY:,}/{per}/day, which no scenario means")
-        return value
-
-    return _text(parse, example)
-
-
-_MOST_PER_DAY = 100_000
-Duration = Annotated[float, BeforeValidator(_text(units.duration, "10 min"))]
-Moment = Annotated[float, BeforeValidator(_text(units.moment, "day 3 12:00"))]
-Rate = Annotated[float, BeforeValidator(_rate("mailbox", "50/mailbox/day"))]
-OfficeRate = Annotated[float, BeforeValidator(_rate("office", "20/day"))]
-HopRate = Annotated[float, BeforeValidator(_rate("hop", "1/hop/week"))]
-Size = Annotated[float, BeforeValidator(_text(units.size, "4 kB"))]
-Share = Annotated[float, BeforeValidator(_share)]
-Rest = Annotated[float | None, BeforeValidator(_rest)]
-
-
-def _key(
-    default: Any,
-    meaning: str,
-    unit: str = "",
-    source: str = "a fact of the site",
-    tag: Tag = Tag.SITE,
-    low: object = None,
-    high: object = None,
-    **limits: Any,
-) -> Any:
-    extra: dict[str, Any] = {"unit": unit, "source": source, "tag": tag.value, "low": low, "high": high}
-    return Field(default=default, description=meaning, json_schema_extra=extra, validate_default=True, **limits)
-
-
-def _of_profile(meaning: str, unit: str = "", **limits: Any) -> Any:
-    return Field(default=None, description=meaning, json_schema_extra={"unit": unit, "source": "profile", "tag": "profile"}, **limits)
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Server(_Table):
@@ -88,11 +31,24 @@ class Server(_Table):
     retry: list[Duration] | None = _of_profile(
         "waits after the 1st, 2nd, 3rd ... failed connection; the last one for ever", "s", min_length=1
     )
+    minimal_backoff: Duration | None = _of_profile("shortest wait of a deferred message", "s", gt=0)
+    maximal_backoff: Duration | None = _of_profile("longest wait of a deferred message", "s", gt=0)
+    queue_run: Duration | None = _of_profile("time between two scans of the deferred queue", "s", gt=0)
+    retry_rule: str | None = _of_profile("retry rule in Exim's notation, as in 'F,2h,15m; G,16h,1h,1.5; F,4d,6h'")
+    retry_skip: int | None = _of_profile("added to the root of a message's age before it is squared (qmail's chanskip)", ge=1, le=1000)
+    retry_unit: Duration | None = _of_profile("unit of the squares by which retries spread", "s", gt=0)
+    first_retry: Duration | None = _of_profile("first wait, doubled after each failure", "s", gt=0)
+    longest_retry: Patience | None = _of_profile("longest wait; or 'none'", "s", gt=0)
+    most_attempts: int | None = _of_profile("attempts after which a message is given up", ge=1)
+    resubmit_after: Patience | None = _of_profile("a queue in Retry for this long begins afresh; or 'never'", "s", gt=0)
+    suspend_for: Duration | None = _of_profile("mail to a dead next hop is deferred without an attempt for this long", "s", ge=0)
+    suspend_after: int | None = _of_profile("failed connections in a row that make a next hop dead", ge=1, le=1000)
+    nxdomain: Literal["permanent", "temporary"] | None = _of_profile("what a domain that does not exist is: an NDR at once, or Retry")
     glitch_retries: int | None = _of_profile("quick retries before that, where the server makes them", ge=0, le=15)
     glitch_interval: Duration | None = _of_profile("wait between quick retries", "s", gt=0)
     message_retry: Duration | None = _of_profile("wait of one message that was refused 4xx", "s", gt=0)
     expiry: Duration | None = _of_profile("lifetime of a message in the queue", "s", gt=0)
-    delay_notice: Duration | None = _of_profile("a message still queued after this is reported to its sender", "s", gt=0)
+    delay_notice: Patience | None = _of_profile("a message still queued after this is reported to its sender; or 'never'", "s", gt=0)
     forget_after: Duration | None = _of_profile("an empty queue forgets its stage after this", "s", gt=0)
     connections: int | None = _of_profile("outbound connections at most, all together", ge=1, le=100_000)
     connections_per_hop: int | None = _of_profile("outbound connections at most, to one next hop", ge=1, le=100_000)
@@ -103,10 +59,16 @@ class Server(_Table):
 
 
 class Replies(_Table):
-    """The autoresponder: what it does not answer. Defaults are the profile's."""
+    """The autoresponder: what it does not answer, and how long it remembers. Defaults are the responder's."""
 
+    responder: str | None = _of_profile("which autoresponder; left out: the server's own; `mailflow show responders` lists them")
     return_path: Literal["user", "null"] | None = _of_profile("return path of an autoreply")
-    history: int | None = _of_profile("senders remembered per absence", ge=1)
+    every: Every | None = _of_profile("a sender is answered again after this; 'absence': once per absence; 'message': every message", "s")
+    history: History | None = _of_profile("senders remembered per absence, or 'unlimited'", ge=1)
+    when_full: Literal["answer", "forget"] | None = _of_profile(
+        "a sender who does not fit into the history is answered every time, or the oldest is forgotten for him"
+    )
+    rate_limit: Limit | None = _of_profile("replies of a mailbox in any hour at most, as in '20/mailbox/hour', or 'off'", "1/h", ge=0)
     ignore_auto_submitted: bool | None = _of_profile("mail with Auto-Submitted other than 'no' is not answered")
     ignore_precedence: bool | None = _of_profile("mail with Precedence bulk, list or junk is not answered")
     ignore_list_headers: bool | None = _of_profile("mail with a List-* header is not answered")
@@ -114,6 +76,8 @@ class Replies(_Table):
     ignore_system_senders: bool | None = _of_profile("mail from mailer-daemon, owner-* and the like is not answered")
     ignore_own_address: bool | None = _of_profile("mail that claims to come from oneself is not answered")
     only_if_addressed: bool | None = _of_profile("answered only if one's own address stands in To or Cc")
+    ignore_spam_flag: bool | None = _of_profile("mail with X-Spam-Flag: YES is not answered; shows with real mail only")
+    ignore_spf_fail: bool | None = _of_profile("mail whose sender fails SPF is not answered; shows with real mail only")
     ignore_junk: bool | None = _of_profile("mail filed as junk is not answered")
 
 
@@ -123,6 +87,7 @@ class Office(_Table):
     domain: str = _key("office.example", "mail domain", pattern=r"^[a-z0-9.-]+$")
     mailboxes: int = _key(15, "number of mailboxes", ge=1, le=1_000_000)
     people: list[str] = _key([], "names of the first mailboxes, for [[absence]] and [[change]]")
+    locale: str = _key("", "language of the other names, as Faker calls it: 'de_DE', 'ja_JP'; left out: user7, user8 ...")
     opens: str = _key("08:00", "working hours begin", pattern=r"^\d\d:\d\d$")
     closes: str = _key("18:00", "working hours end", pattern=r"^\d\d:\d\d$")
     outside_hours: Share = _key(
@@ -143,6 +108,10 @@ class Wanted(_Table):
     newcomers: Share = _key("4 %", "share of wanted mail from people who write for the first time", "share")
     flagged: Share = _key("72 %", "list mail that says Precedence: bulk", "share", "FACTS 9: HAM", Tag.MEASURED)
     list_headers: Share = _key("70 %", "list mail with a List-* header", "share", "FACTS 9: HAM", Tag.MEASURED)
+    profile: Week = _key(
+        "office",
+        "when people write: 'office' = by office.opens, closes and outside_hours; 'flat'; or weights of 24 or 168 hours from Monday 00:00",
+    )
     typos: Share = _key("1 %", "outgoing mail to a mailbox that does not exist", "share")
     median_size: Size = _key("3.7 kB", "median size", "bytes", "FACTS 9: HAM, lognormal, ln 8.207", Tag.MEASURED)
     size_sigma: float = _key(0.813, "sigma of ln(bytes)", "", "FACTS 9: HAM", Tag.MEASURED, gt=0, le=5)
@@ -154,6 +123,18 @@ class Spam(_Table):
     rate: Rate = _key("4/mailbox/day", "spam that reaches each mailbox, after whatever filter there is", "1/s")
     mailboxes: dict[str, Rate] = _key({}, "other rates, by person", "1/s")
     unknown_recipients: OfficeRate = _key("40/day", "spam to mailboxes that do not exist here, refused at SMTP", "1/s")
+    profile: Week = _key(
+        "flat",
+        "when spam comes: 'flat', 'measured' (days of the week, FACTS 9: SA), 'office', or weights of 24 or 168 hours from Monday 00:00",
+    )
+    arrivals: Literal["steady", "campaigns"] = _key(
+        "steady", "one by one at a steady rate, or in campaigns that hit many mailboxes", source="the question"
+    )
+    harvests: OfficeRate = _key(
+        "0/day", "directory harvests: bursts of mail to guessed names; an average company met 150/day (FACTS 6.4)", "1/s"
+    )
+    harvest_size: int = _key(250, "guessed names in a harvest", "", "FACTS 6.4: Postini, January 2005", Tag.DOCUMENTED, ge=1, le=100_000)
+    harvest_length: Duration = _key("10 min", "a harvest takes", "s", "assumed; no source", Tag.ASSUMED, "1 min", "2 h", gt=0)
     new_domains: Share = _key(
         "57 %",
         "sender domains that the first 100 messages bring, large providers left out",
@@ -222,6 +203,7 @@ class Spam(_Table):
     median_size: Size = _key("4.4 kB", "median size", "bytes", "FACTS 9: SA, lognormal, ln 8.398", Tag.MEASURED)
     size_sigma: float = _key(0.77, "sigma of ln(bytes)", "", "FACTS 9: SA", Tag.MEASURED, gt=0, le=5)
     addresses: SpamAddresses = Field(default_factory=lambda: SpamAddresses())
+    campaigns: SpamCampaigns = Field(default_factory=lambda: SpamCampaigns())
 
     @model_validator(mode="after")
     def _adds_up(self) -> Spam:
@@ -231,6 +213,71 @@ class Spam(_Table):
         if self.new_domains + self.providers > 1.0 + 1e-9:
             raise ValueError(
                 f"new_domains and providers add up to {self.new_domains + self.providers:.4g} of the messages, more than 100 %"
+            )
+        return self
+
+
+class SpamCampaigns(_Table):
+    """How spam comes in campaigns, where `arrivals = "campaigns"`. A campaign mails each mailbox at most once."""
+
+    share: Share = _key(
+        "73 %",
+        "spam that comes in campaigns; the rest comes one by one",
+        "share",
+        "FACTS 9: PX, 1 - connections of the median hour (20.5) / of the mean hour (74.7)",
+        Tag.MEASURED,
+    )
+    smallest: Share = _key(
+        "1 %",
+        "share of the mailboxes that the smallest campaign reaches; sizes between the two are as frequent as 1/size",
+        "share",
+        "assumed; Zipf-like (FACTS 6.4: S158)",
+        Tag.ASSUMED,
+        "0.1 %",
+        "10 %",
+        gt=0,
+    )
+    largest: Share = _key(
+        "100 %",
+        "share of the mailboxes that the largest campaign reaches",
+        "share",
+        "assumed: the Fano factors of FACTS 9: PX come out at 1,500 mailboxes",
+        Tag.ASSUMED,
+        "10 %",
+        "100 %",
+        gt=0,
+    )
+    length: Duration = _key(
+        "105 min", "median time that a campaign takes", "s", "fitted to the Fano factors of FACTS 9: PX", Tag.MEASURED, gt=0
+    )
+    length_sigma: float = _key(2.06, "sigma of ln(time)", "", "fitted to the Fano factors of FACTS 9: PX", Tag.MEASURED, gt=0, le=5)
+    longest: Duration = _key(
+        "12 h", "no campaign takes longer", "s", "assumed: the fit is no worse from 4 h to 24 h", Tag.ASSUMED, "4 h", "24 h", gt=0
+    )
+    day_variation: float = _key(
+        0.42,
+        "spread of the rate from day to day, as a share of its mean",
+        "",
+        "fitted to one mailbox's daily Fano factor, FACTS 9: SA",
+        Tag.MEASURED,
+        ge=0,
+        le=3,
+    )
+    own_senders: Share = _key(
+        "50 %",
+        "a message of a campaign that repeats a sender's domain takes it from the same campaign, in this share",
+        "share",
+        "assumed; no source",
+        Tag.ASSUMED,
+        "0 %",
+        "100 %",
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> SpamCampaigns:
+        if self.smallest > self.largest:
+            raise ValueError(
+                f"the smallest campaign reaches {self.smallest * 100:.4g} %, more than the largest, {self.largest * 100:.4g} %"
             )
         return self
 
@@ -278,6 +325,9 @@ class Filter(_Table):
     """What is done with spam before a reply is decided."""
 
     kind: Literal["none", "junk-first", "refuse-unresolvable"] = _key("none", "which filter", source="the question")
+    recipients: bool = _key(
+        True, "mail to a mailbox that does not exist here is refused at SMTP; false: it is taken, and reported to its sender later"
+    )
     hit: Share = _key(
         "90 %",
         "spam that it hits; with refuse-unresolvable, of the spam from such domains",
@@ -320,6 +370,13 @@ class Absence(_Table):
     who: str = _key(..., "person or number of a mailbox")
     since: Moment = Field(default=0.0, description="begins", validation_alias="from", json_schema_extra={"unit": "s", "tag": "site"})
     until: Moment | None = _key(None, "ends; left out: stays away to the end", "s")
+    every: Days | None = _key(None, "away only on these days of the week in that time, as in 'Fri' or 'Mon Tue': a part-time calendar")
+    switched: Literal["each-time", "once"] = _key(
+        "each-time",
+        "with every: is the reply switched on and off each time, so that who was answered is forgotten, or set once for all of them",
+        source="FACTS 2.1: S55, the list of who was answered is cleared when the reply is switched",
+        tag=Tag.DOCUMENTED,
+    )
 
 
 class Change(_Table):
@@ -378,6 +435,8 @@ class Document(_Table):
     verdict: Verdict = Field(default_factory=Verdict)
     absence: list[Absence] = Field(default_factory=list)
     change: list[Change] = Field(default_factory=list)
+    expect: dict[str, Expectation] = _key({}, "what a run is to give, as in queues_in_retry_peak = '20 .. 30'", source="the question")
+    cause: Causes = Field(default_factory=Causes)
 
 
 Spam.model_rebuild()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sim.mail import NULL_SENDER, Answer, Ints, Kind, Outcome, Place, born
+from sim.mail import NULL_SENDER, OUTGOING, Answer, Ints, Kind, Outcome, Place, born
 from sim.policy import admission, autoreply
 from sim.streams import Draw, u
 from sim.units import Seconds, grid
@@ -44,27 +44,36 @@ class Reply:
 
 
 def deliver(
-    rows: Rows, force: InForce, rule: admission.Filter, responder: autoreply.Responder, history: autoreply.History, key: int, lag: Seconds
+    rows: Rows,
+    force: InForce,
+    rule: admission.Filter,
+    responder: autoreply.Responder,
+    history: autoreply.History,
+    key: int,
+    lag: Seconds,
+    recipients: bool = True,
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], list[Reply]]:
-    """Outcome and answer of each row, uint8[n] each, and the replies in order of the rows. OUTBOUND rows stay QUEUED and NOT_ASKED.
+    """Outcome and answer of each row, uint8[n] each, and the replies in order of the rows. Rows on their way out stay QUEUED and NOT_ASKED.
 
-    `key` and `lag` give the time from delivery to the reply: a hash die of the reply's id, 0.5 to 1.5 times the mean."""
+    `recipients`: mail to a mailbox that does not exist is refused at RCPT; else it is taken, and BOUNCED. `key` and `lag` give the time
+    from delivery to the reply: a hash die of the reply's id, 0.5 to 1.5 times the mean."""
     outside = rows.kind != Kind.INTERNAL
     outcome = admission.admit(rule, rows.kind == Kind.SPAM, outside, rows.unresolvable, rows.dice)
-    outcome[rows.mailbox < 0] = Outcome.REFUSED  # no such mailbox: refused at RCPT
-    outbound = rows.kind == Kind.OUTBOUND
-    outcome[outbound] = Outcome.QUEUED
+    outcome[(rows.mailbox < 0) & (outcome != Outcome.REFUSED)] = Outcome.REFUSED if recipients else Outcome.BOUNCED
+    outgoing = np.isin(rows.kind, OUTGOING)
+    outcome[outgoing] = Outcome.QUEUED
     box = np.maximum(rows.mailbox, 0)
     absent = force.absence[box] >= 0
     place = np.where(rows.sender == NULL_SENDER, Place.STRANGE, rows.sender >> 40).astype(np.uint8)
     facts = autoreply.Facts(absent, force.replies_on[box], place, rows.sender, rows.flags, outcome)
     answer = autoreply.reasons(force.audience, responder, facts)
-    answer[outbound | (outcome == Outcome.REFUSED)] = Answer.NOT_ASKED
+    answer[outgoing | np.isin(outcome, (Outcome.REFUSED, Outcome.BOUNCED))] = Answer.NOT_ASKED
     replies = []
     for i in np.flatnonzero(answer == Answer.ANSWERED).tolist():
         mailbox, sender, row = int(rows.mailbox[i]), int(rows.sender[i]), int(rows.row[i])
-        if not autoreply.grant(history, responder.history, mailbox, int(force.absence[mailbox]), sender):
-            answer[i] = Answer.ANSWERED_BEFORE
+        granted = autoreply.grant(history, responder, float(rows.at[i]), mailbox, int(force.absence[mailbox]), sender)
+        if granted is not Answer.ANSWERED:
+            answer[i] = granted
             continue
         id = born(row, Kind.AUTOREPLY)
         at = float(rows.at[i]) + max(0.001, grid(lag * (0.5 + u(key, id, Draw.REPLY_LAG))))

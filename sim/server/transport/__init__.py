@@ -1,6 +1,7 @@
 """Outbound queues, one per next hop, behind one interface with interchangeable back ends.
 
     transport.submit(messages)        in order of (accepted_at, id), all in [now, until)
+    transport.apply(act)              what an administrator does now, before anything else at this instant
     done = transport.advance(until)   what settled and what was reported late, up to `until`
 
 Times are seconds on the time grid; what happens at `until` itself is not yet done.
@@ -10,12 +11,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from enum import Enum
 
-from sim.mail import Code, Dsn, Outcome
+from sim.mail import Code, Dsn, Kind, Outcome
 from sim.record import EndedBy
 from sim.units import Seconds
 
-__all__ = ["Done", "Episode", "Message"]
+__all__ = ["Act", "Deed", "Done", "Episode", "Message"]
 
 
 @dataclass(slots=True, eq=False)
@@ -35,8 +37,11 @@ class Message:
     last_code: Code = Code.NONE
     dsn: Dsn = Dsn.NONE
     attempts: int = 0
+    suspended: int = 0  # deferrals without an attempt
     under_way: bool = False
-    failures: int = 0  # refusals 4xx of this message alone
+    failures: int = 0  # deferrals of this message alone
+    naps: int = 0  # counts its waits, so that a wake of a forgotten one does nothing
+    doomed: Dsn | None = None  # deleted while an attempt was under way: what to report should it fail
     ready_since: Seconds = math.nan  # stands ready while no connection is free
     wait_seconds: Seconds = 0.0
     connection_seconds: Seconds = 0.0
@@ -53,6 +58,28 @@ class Episode:
     connection_seconds: Seconds = 0.0
     last_code: Code = Code.NONE
     ended_by: EndedBy = EndedBy.STILL_OPEN
+
+
+class Deed(Enum):
+    """What an administrator does to the queues."""
+
+    FREEZE = "freeze"  # no message leaves; more may come
+    THAW = "thaw"
+    FORCE_RETRY = "force_retry"  # as if the retry interval had passed
+    DELETE = "delete"
+    LIMIT = "limit"
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One deed, and which queues and messages it is done to."""
+
+    deed: Deed
+    only_in_retry: bool = False
+    kinds: frozenset[Kind] | None = None  # DELETE: of these kinds; None: of all
+    report: bool = False  # DELETE: with a DSN to the sender
+    connections: int | None = None  # LIMIT
+    connections_per_hop: int | None = None
 
 
 @dataclass(slots=True)

@@ -26,6 +26,7 @@ _LAST: Any = 9  # a SimPy priority behind URGENT (0) and NORMAL (1): after every
 class Rank(IntEnum):
     """The order of changes at one instant."""
 
+    INTERVENTION = 0
     ATTEMPT_END = 1
     EXPIRY = 2
     WAKE = 3

@@ -1,14 +1,12 @@
-"""The reference back end: queues of the Exchange family on SimPy, to be read, traced and taught.
+"""The reference back end: outbound queues on SimPy, to be read, traced and taught.
 
-The queue retries, not the message:
+What both families of servers have in common (`families.py` has what they have not):
 * A next hop has one queue. A message that joins it goes to the tail.
-* A queue that is not known to be up opens one connection, which carries the head message. If that works the queue is Active: its count of
-  failures is 0, and it opens more connections, one for every 20 messages, as limits allow. A connection carries at most 20 messages.
-* If it fails the queue is in Retry: no connection is open until its next wake. Sibling connections finish their message and close. A
-  message that joins now waits with the others.
-* A message that is refused 4xx waits alone and rejoins at the tail; one that is refused 5xx leaves, and so does each message to a domain
-  that does not exist.
-* A message expires when its lifetime is over, wherever it stands; one that is under way expires at the end of its attempt, if that fails.
+* A queue asks for connections when a message stands ready; it may have as many as its family says, within the limits. A connection carries
+  the head message, then the next, up to the server's number.
+* If connecting fails, the queue's retry episode begins. It ends when the other side answers, or when the queue is empty.
+* A message that is refused 5xx leaves, and so does each message to a domain that does not exist, where this server takes that as final.
+* A message expires by the server's rule: on time wherever it stands, unless it is under way, or at a failed attempt.
 * A queue that has been empty for 3 minutes forgets its count of failures.
 
 Three SimPy processes carry what has a fixed order: arrivals, expiries, delay notices. Everything else waits for a SimPy timeout, whose
@@ -21,15 +19,16 @@ import math
 from bisect import insort
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import simpy
 
-from sim.mail import CONNECTION_FAILURES, PERMANENT, Code, Outcome
+from sim.mail import CONNECTION_FAILURES, PERMANENT, Code, Dsn, Kind, Outcome
 from sim.policy import bounce, retry
 from sim.policy.retry import QueueRules
 from sim.record import EndedBy
-from sim.server.transport import Done, Episode, Message
+from sim.server.transport import Act, Deed, Done, Episode, Message
+from sim.server.transport.families import family
 from sim.server.transport.instant import Instant, Rank
 from sim.units import Seconds
 from sim.world import World
@@ -50,20 +49,23 @@ class Queue:
 
     next_hop: int
     ready: deque[Message] = field(default_factory=deque)  # not those under way, not those that wait alone
-    alone: int = 0
-    connections: int = 0  # each has one message under way
+    alone: dict[int, Message] = field(default_factory=dict)  # those that wait for themselves
+    carried: dict[int, Message] = field(default_factory=dict)  # under way, one on each connection
+    connections: int = 0
     active: bool = False  # a connection has worked since the last time none was open
     failures: int = 0
     retry: Episode | None = None
-    asleep: bool = False  # in Retry, and not yet woken
+    asleep: bool = False  # the queue retries: in Retry, and not yet woken
     naps: int = 0  # counts them, so that a wake of a forgotten one does nothing
+    suspended_until: Seconds = 0.0  # the message retries: mail is deferred without an attempt before
+    frozen: bool = False
     emptied_at: Seconds = math.nan
     wants: bool = False  # stands in the line for a connection
 
     @property
     def waiting(self) -> int:
         """Messages in the queue that no connection carries."""
-        return len(self.ready) + self.alone
+        return len(self.ready) + len(self.alone)
 
 
 class Transport:
@@ -77,7 +79,10 @@ class Transport:
         self.episodes: list[Episode] = []
         self.attempts: list[tuple[int, Seconds, int, Code, Seconds]] = []  # message, at, next hop, code, seconds
         self.open = 0
-        self._instant = Instant(self.env, self._dispatch)
+        self.instant = Instant(self.env, self._dispatch)
+        self.family = family(self)
+        self._frozen = False
+        self._acts = 0
         self._wanting: list[tuple[Seconds, int, Queue]] = []
         self._met: dict[tuple[int, int], Seconds] = {}
         self._arriving: deque[Message] = deque()
@@ -86,8 +91,10 @@ class Transport:
         self._done = Done()
         self._bells = {name: self.env.event() for name in ("arrivals", "expiries", "delays")}
         self.env.process(self._in_order("arrivals", self._arriving, 0.0, Rank.ACCEPTANCE, self._accept))
-        self.env.process(self._in_order("expiries", self._expiring, rules.expiry, Rank.EXPIRY, self._expire))
-        self.env.process(self._in_order("delays", self._delaying, rules.delay_notice, Rank.DELAY_NOTICE, self._delayed))
+        if rules.expires is retry.Expiry.TIMER:
+            self.env.process(self._in_order("expiries", self._expiring, rules.expiry, Rank.EXPIRY, self._expire))
+        if rules.delay_notice < math.inf:
+            self.env.process(self._in_order("delays", self._delaying, rules.delay_notice, Rank.DELAY_NOTICE, self._delayed))
 
     # The interface.
 
@@ -96,6 +103,11 @@ class Transport:
         for message in messages:
             self._arriving.append(message)
         self._ring("arrivals")
+
+    def apply(self, act: Act) -> None:
+        """Do now what an administrator does, before anything else at this instant; to be called between two `advance`s."""
+        self._acts += 1
+        self.instant.post(Rank.INTERVENTION, -1, self._acts, self._intervene, act)
 
     def advance(self, until: Seconds) -> Done:
         """Play everything before `until`."""
@@ -124,7 +136,7 @@ class Transport:
                     yield self.env.timeout(due - self.env.now)
                     continue
                 line.popleft()
-                self._instant.post(rank, message.next_hop, message.id, apply, message)
+                self.instant.post(rank, message.next_hop, message.id, apply, message)
             self._bells[name] = self.env.event()
             yield self._bells[name]
 
@@ -136,30 +148,30 @@ class Transport:
         self.messages.append(message)
         queue = self.queues.get(message.next_hop)
         if queue is None:
-            queue = self.queues[message.next_hop] = Queue(message.next_hop)
+            queue = self.queues[message.next_hop] = Queue(message.next_hop, frozen=self._frozen)
         if queue.emptied_at + self.rules.forget_after <= self.env.now:
             queue.failures = 0
             queue.asleep = False
             queue.naps += 1
         queue.emptied_at = math.nan
-        if queue.retry:
-            message.deferred_at = self.env.now
-        for name, line in (("expiries", self._expiring), ("delays", self._delaying)):
-            line.append(message)
-            self._ring(name)
-        self._join(queue, message)
+        if self.rules.expires is retry.Expiry.TIMER:
+            self._expiring.append(message)
+            self._ring("expiries")
+        if self.rules.delay_notice < math.inf:
+            self._delaying.append(message)
+            self._ring("delays")
+        self.family.joins(queue, message)
+        self._look_if_empty(queue)
 
     def _expire(self, message: Message) -> None:
         """Its lifetime is over. Under way, its attempt decides."""
         if message.under_way or message.outcome is not Outcome.QUEUED:
             return
         queue = self.queues[message.next_hop]
-        if message in queue.ready:
-            queue.ready.remove(message)
-        else:
-            queue.alone -= 1
         message.last_code = Code.EXPIRED if message.last_code is Code.NONE else message.last_code
-        self._settle(queue, message, Outcome.EXPIRED, ends_attempt=False)
+        self._take_out(queue, message)
+        self.settle(message, Outcome.EXPIRED)
+        self._look_if_empty(queue)
 
     def _delayed(self, message: Message) -> None:
         if message.outcome is Outcome.QUEUED and self.rules.reports_failures:
@@ -167,19 +179,32 @@ class Transport:
 
     # The queue.
 
-    def _join(self, queue: Queue, message: Message) -> None:
+    def stand(self, queue: Queue, message: Message) -> None:
+        """Ready, at the tail."""
         message.ready_since = self.env.now
         queue.ready.append(message)
-        self._want(queue)
+        self.want(queue)
 
-    def _want(self, queue: Queue) -> None:
+    def wait_alone(self, queue: Queue, message: Message, seconds: Seconds) -> None:
+        """Out of the line, until it comes back by itself."""
+        if math.isnan(message.deferred_at):
+            message.deferred_at = self.env.now
+        message.naps += 1
+        queue.alone[message.id] = message
+        self.instant.after(seconds, Rank.WAKE, queue.next_hop, message.id, self.rejoin, queue, message, message.naps)
+
+    def rejoin(self, queue: Queue, message: Message, nap: int) -> None:
+        """A message that waited alone comes back, unless it has left or was woken before."""
+        if queue.alone.get(message.id) is message and nap == message.naps:
+            del queue.alone[message.id]
+            self.family.joins(queue, message)
+            self._look_if_empty(queue)
+
+    def want(self, queue: Queue) -> None:
         """Ask for a connection, if the queue may have one more."""
-        if queue.asleep or queue.wants or not queue.ready:
+        if queue.asleep or queue.wants or queue.frozen or not queue.ready:
             return
-        may = 1
-        if queue.active:
-            may = math.ceil((len(queue.ready) + queue.connections) / self.rules.messages_per_connection)
-        if queue.connections < may:
+        if queue.connections < self.family.connections(queue):
             queue.wants = True
             insort(self._wanting, (self.env.now, queue.ready[0].id, queue))  # ids differ: queues are never compared
 
@@ -191,7 +216,7 @@ class Transport:
         while self._wanting and self.open < self.rules.connections:
             want = self._wanting.pop(0)
             queue = want[2]
-            if not queue.ready or queue.asleep:
+            if not queue.ready or queue.asleep or queue.frozen:
                 queue.wants = False
             elif queue.connections >= self.rules.connections_per_hop:
                 kept.append(want)
@@ -200,7 +225,7 @@ class Transport:
                 queue.connections += 1
                 self.open += 1
                 self._attempt(queue, Connection(), opens=True)
-                self._want(queue)
+                self.want(queue)
         self._wanting[:0] = kept
 
     def _attempt(self, queue: Queue, connection: Connection, opens: bool) -> None:
@@ -208,6 +233,7 @@ class Transport:
         now = self.env.now
         message = queue.ready.popleft()
         message.under_way = True
+        queue.carried[message.id] = message
         connection.carried += 1
         message.attempts += 1
         message.wait_seconds += now - message.ready_since
@@ -220,48 +246,45 @@ class Transport:
         seconds = self.world.seconds(code, message.id, message.attempts, opens, message.size)
         message.connection_seconds += seconds
         self.attempts.append((message.id, now, queue.next_hop, code, seconds))
-        self._instant.after(seconds, Rank.ATTEMPT_END, queue.next_hop, message.id, self._ended, queue, connection, message, code, seconds)
+        self.instant.after(seconds, Rank.ATTEMPT_END, queue.next_hop, message.id, self._ended, queue, connection, message, code, seconds)
 
     def _ended(self, queue: Queue, connection: Connection, message: Message, code: Code, seconds: Seconds) -> None:
         """An attempt is over: what follows for the message, then for the connection."""
         now = self.env.now
         message.under_way = False
+        del queue.carried[message.id]
         message.last_code = code
-        failed = code in CONNECTION_FAILURES
+        final = code in PERMANENT and not (code is Code.NXDOMAIN and self.rules.nxdomain_retries)
+        failed = code in CONNECTION_FAILURES or (code is Code.NXDOMAIN and not final)
         if failed:
             self._fail(queue, code, seconds)
         elif code is not Code.NXDOMAIN and not queue.asleep:  # asleep: a sibling has failed meanwhile
             self._answered(queue)
         if code is Code.OK:
-            self._settle(queue, message, Outcome.DELIVERED)
-        elif code in PERMANENT:
-            self._settle(queue, message, Outcome.BOUNCED)
+            self.settle(message, Outcome.DELIVERED)
+        elif final:
+            self.settle(message, Outcome.BOUNCED)
         else:
             if math.isnan(message.deferred_at):
                 message.deferred_at = now
-            if now >= message.accepted_at + self.rules.expiry:
-                self._settle(queue, message, Outcome.EXPIRED)
+            if message.doomed is not None:
+                self.settle(message, Outcome.DELETED)
+            elif retry.too_old(self.rules.expires, self.rules.expiry, message.accepted_at, now):
+                self.settle(message, Outcome.EXPIRED)
             elif failed:
-                message.ready_since = now
-                queue.ready.appendleft(message)
+                self.family.again(queue, message)
             else:
-                message.failures += 1
-                queue.alone += 1
-                self._instant.after(self.rules.message_retry, Rank.WAKE, queue.next_hop, message.id, self._rejoin, queue, message)
-        if queue.ready and not queue.asleep and not failed and connection.carried < self.rules.messages_per_connection:
+                self.family.refused(queue, message)
+        more = queue.ready and not (queue.asleep or queue.frozen or failed)
+        if more and connection.carried < self.rules.messages_per_connection:
             self._attempt(queue, connection, opens=code is Code.NXDOMAIN)
         else:
             queue.connections -= 1
             self.open -= 1
             if queue.connections == 0:
                 queue.active = False
-        self._want(queue)
-
-    def _rejoin(self, queue: Queue, message: Message) -> None:
-        """A message that waited alone comes back, unless it has expired meanwhile."""
-        if message.outcome is Outcome.QUEUED:
-            queue.alone -= 1
-            self._join(queue, message)
+            self._look_if_empty(queue)
+        self.want(queue)
 
     def _answered(self, queue: Queue) -> None:
         """The other side has answered: no failures, no Retry."""
@@ -270,33 +293,18 @@ class Transport:
         self._end_retry(queue, EndedBy.ANSWERED)
 
     def _fail(self, queue: Queue, code: Code, seconds: Seconds) -> None:
-        """A connection failed: the queue is in Retry until it wakes."""
-        now = self.env.now
-        if queue.retry is None:
-            queue.retry = Episode(queue.next_hop, now)
-            self.episodes.append(queue.retry)
-            for message in queue.ready:
-                if math.isnan(message.deferred_at):
-                    message.deferred_at = now
-        queue.retry.failures += 1
-        queue.retry.connection_seconds += seconds
-        queue.retry.last_code = code
-        queue.active = False
-        if queue.asleep:  # a sibling's connection failed at the same time: one sleep is enough
-            return
-        queue.failures = retry.next_failure(self.rules.params, queue.failures, code in self.rules.glitch_on)
-        queue.asleep = True
-        queue.naps += 1
-        sleep = retry.wait(self.rules.kind, self.rules.params, 0.0, now, queue.failures)
-        self._instant.after(sleep, Rank.WAKE, queue.next_hop, -1, self._wake, queue, queue.naps)
+        """A connection failed: the queue is in Retry."""
+        episode = queue.retry or self.begin_retry(queue)
+        episode.failures += 1
+        episode.connection_seconds += seconds
+        episode.last_code = code
+        self.family.fails(queue, code, episode)
 
-    def _wake(self, queue: Queue, nap: int) -> None:
-        if nap != queue.naps:
-            return
-        queue.asleep = False
-        for message in queue.ready:
-            message.ready_since = self.env.now
-        self._want(queue)
+    def begin_retry(self, queue: Queue) -> Episode:
+        """A retry episode."""
+        queue.retry = Episode(queue.next_hop, self.env.now)
+        self.episodes.append(queue.retry)
+        return queue.retry
 
     def _end_retry(self, queue: Queue, ended_by: EndedBy) -> None:
         if queue.retry is not None:
@@ -304,13 +312,59 @@ class Transport:
             queue.retry.ended_by = ended_by
             queue.retry = None
 
-    def _settle(self, queue: Queue, message: Message, outcome: Outcome, ends_attempt: bool = True) -> None:
-        """A message leaves."""
+    def settle(self, message: Message, outcome: Outcome) -> None:
+        """A message leaves; it stands in no line any more."""
         message.settled_at = self.env.now
         message.outcome = outcome
         if outcome in (Outcome.BOUNCED, Outcome.EXPIRED):
             message.dsn = bounce.duty(message.sender, self.rules.reports_failures)
+        elif outcome is Outcome.DELETED:
+            message.dsn = message.doomed or Dsn.OFF
         self._done.settled.append(message)
-        if queue.waiting == 0 and queue.connections == (1 if ends_attempt else 0):
+
+    def _take_out(self, queue: Queue, message: Message) -> None:
+        if queue.alone.pop(message.id, None) is None:
+            queue.ready.remove(message)
+
+    def _look_if_empty(self, queue: Queue) -> None:
+        """An empty queue is in no episode, and forgets after a while."""
+        if queue.waiting == 0 and queue.connections == 0 and math.isnan(queue.emptied_at):
             self._end_retry(queue, EndedBy.EMPTY)
             queue.emptied_at = self.env.now
+
+    # The administrator's hand.
+
+    def _intervene(self, act: Act) -> None:
+        if act.deed is Deed.LIMIT:
+            self.rules = replace(
+                self.rules,
+                connections=act.connections or self.rules.connections,
+                connections_per_hop=act.connections_per_hop or self.rules.connections_per_hop,
+            )
+            return
+        if act.deed in (Deed.FREEZE, Deed.THAW) and not act.only_in_retry:
+            self._frozen = act.deed is Deed.FREEZE
+        for hop in sorted(self.queues):
+            queue = self.queues[hop]
+            if act.only_in_retry and queue.retry is None:
+                continue
+            if act.deed is Deed.FREEZE:
+                queue.frozen = True
+            elif act.deed is Deed.THAW:
+                queue.frozen = False
+                self.want(queue)
+            elif act.deed is Deed.FORCE_RETRY:
+                self.family.force(queue)
+            else:
+                self._delete(queue, act)
+
+    def _delete(self, queue: Queue, act: Act) -> None:
+        """What waits is deleted at once, what is under way unless its attempt succeeds."""
+        for message in sorted([*queue.ready, *queue.alone.values(), *queue.carried.values()], key=lambda message: message.id):
+            if act.kinds is not None and Kind(message.id & 15) not in act.kinds:
+                continue
+            message.doomed = bounce.duty(message.sender, self.rules.reports_failures) if act.report else Dsn.OFF
+            if not message.under_way:
+                self._take_out(queue, message)
+                self.settle(message, Outcome.DELETED)
+        self._look_if_empty(queue)
