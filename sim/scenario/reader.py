@@ -12,6 +12,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,7 @@ def _complaint(error: ValidationError, file: str) -> tuple[str, str]:
     return f"{file}: {key}" if key else file, text + (f" (and {more} more)" if more else "")
 
 
+@cache
 def fields() -> dict[str, tuple[str, Any]]:
     """Every key of a scenario file to its meaning and pydantic field; members of a list of tables as `absence[].who`."""
     found: dict[str, tuple[str, Any]] = {}
