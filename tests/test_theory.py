@@ -112,7 +112,7 @@ def test_littles_law_holds_for_the_connections_and_for_the_hung_autoreplies(poli
     assert sim.measures.View(found).hung.mean(end) * end == pytest.approx(waited, rel=1e-9, abs=1e-9)
 
 
-@pytest.mark.parametrize(("policy", "settings"), [RUNS[0], RUNS[2]])
+@pytest.mark.parametrize(("policy", "settings"), [RUNS[0], RUNS[2], RUNS[4]])
 def test_littles_law_holds_for_what_the_live_queues_hold_and_not_only_for_what_the_record_says(policy, settings):
     # the transport is stopped before every change, and its queues and open connections are counted
     found, scenario = record(policy, *settings), sim.load("sbs_2003", settings)
