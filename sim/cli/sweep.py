@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sim.cli import output
-from sim.cli.options import Filter, Jobs, Replay, ReplayWanted, ScenarioName, Seed, Set, progress, resolve
+from sim.cli.options import Compress, Filter, Jobs, Replay, ReplayWanted, ScenarioName, Seed, Set, progress, resolve
 from sim.errors import BadInput
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def sweep(
     jobs: Jobs = None,
     replay: Replay = "",
     replay_wanted: ReplayWanted = "",
+    compress: Compress = "",
     out: Annotated[str, typer.Option("--out", metavar="DIR", help="Write everything: text, table, JSON, chart as PNG and SVG.")] = "",
     csv: Annotated[str, typer.Option("--csv", metavar="FILE", help="Write every value; - for standard output.")] = "",
     json: Annotated[
@@ -66,9 +67,10 @@ def sweep(
         raise BadInput("--over", "is missing: KEY=LOW..HIGH, as in 'spam.unresolvable=2%..46%', or --all for every assumed input, not both")
     given = ["--filter", filter] * bool(filter) + [part for pair in settings or [] for part in ("--set", pair)]
     given += ["--replay", replay] * bool(replay) + ["--replay-wanted", replay_wanted] * bool(replay_wanted)
+    given += ["--compress", compress] * bool(compress)
     given += [part for name in policy or [] for part in ("--policy", name)] + ["--measure", measure] * bool(measure)
     given += ["--seed", str(seed)]
-    found = resolve(scenario, settings, filter, replay, replay_wanted)
+    found = resolve(scenario, settings, filter, replay, replay_wanted, compress)
     for path in (csv, json):
         if path:
             output.check(path)

@@ -15,11 +15,12 @@ from sim.plots.points import decision
 from sim.plots.sheet import style
 from sim.plots.sweeps import sweep
 from sim.plots.tornado import tornado
+from sim.plots.warmup import welch
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["DIFFERENCES", "decision", "differences", "png", "story", "svg", "sweep", "tornado"]
+__all__ = ["DIFFERENCES", "decision", "differences", "png", "story", "svg", "sweep", "tornado", "welch"]
 
 
 def svg(figure: Figure) -> str:
