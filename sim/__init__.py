@@ -7,6 +7,7 @@ sim.measure(record)["strangers_told"]
 result = sim.compare(story)             # policies side by side
 assert sim.check(story)                 # what the scenario expects of itself
 sim.plots.story(result)                 # a matplotlib Figure
+sim.sweep(story, "spam.unresolvable=2%..46%")  # where does the answer flip?
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Final
 
-__all__ = ["check", "compare", "load", "measure", "plots", "run"]
+__all__ = ["check", "compare", "load", "measure", "plots", "run", "sweep", "weigh"]
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from sim.measures import measure
     from sim.runs import run
     from sim.scenario import load
+    from sim.sensitivity import weigh
+    from sim.sweeps import sweep
     from sim.trial import check
 
 _WHERE: Final = {
@@ -32,6 +35,8 @@ _WHERE: Final = {
     "measure": "sim.measures",
     "plots": "sim.plots",
     "run": "sim.runs",
+    "sweep": "sim.sweeps",
+    "weigh": "sim.sensitivity",
 }
 
 

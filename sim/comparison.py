@@ -1,73 +1,64 @@
-"""Replications to paired differences with intervals, and to a verdict by a printed rule.
+"""Replications to differences with intervals, and to a verdict by a printed rule.
 
-All policies of a replication met the same workload and world, so a difference is taken replication by replication. Intervals are Student's
-at 95 %. They say what chance does within the scenario; what an assumed input does is said beside them, since no number of replications
-narrows that.
+All policies of a replication met the same workload and world, so a difference is taken replication by replication; unless independent
+numbers were asked for, to see what that is worth. Intervals are Student's at 95 %. They say what chance does within the scenario; what an
+assumed input does is said beside them, since no number of replications narrows that.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
+from sim.errors import BadInput, nearest
 from sim.measures import MEASURES, Summary
 from sim.policy.autoreply import POLICIES
 from sim.scenario import Input, Scenario
+from sim.statistics.intervals import LEVEL, Bracket, Estimate, difference, each_of, estimate, pairing_gain, percentile
+from sim.statistics.stopping import Target
 from sim.units import Floats
 
 __all__ = [
     "HEADLINES",
+    "MARGIN",
+    "MORE_IS_BETTER",
     "Assumption",
     "Band",
+    "Best",
+    "Case",
     "Comparison",
     "Estimate",
     "Outcome",
     "Verdict",
     "decide",
+    "differences",
     "enough",
     "estimate",
     "estimates",
-    "paired",
+    "known_measure",
+    "value",
 ]
 
 HEADLINES: Final = ("strangers_told", "queues_in_retry_peak")  # the numbers that decide how many replications are enough
+MARGIN: Final = "margin"  # wanted people told less strangers told, weighed as the scenario's verdict does; asked for like a measure
+MORE_IS_BETTER: Final = frozenset({MARGIN, "wanted_told", "colleagues_told"})  # of all others, the least is best
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A mean over replications with the half-width of its 95 % interval; NaN where there is nothing to say."""
-
-    mean: float
-    half_width: float
-    n: int
-
-    @property
-    def low(self) -> float:
-        """Lower end of the interval."""
-        return self.mean - self.half_width
-
-    @property
-    def high(self) -> float:
-        """Upper end of the interval."""
-        return self.mean + self.half_width
+def known_measure(name: str, where: str) -> str:
+    """The name of a measure, or `margin`; BadInput with the nearest name otherwise."""
+    known = [*MEASURES, MARGIN]
+    if name not in known:
+        raise BadInput(where, f"{name!r} is not a measure{nearest(name, known) or ': one of ' + ', '.join(known)}")
+    return name
 
 
-def estimate(values: Iterable[float]) -> Estimate:
-    """Mean and half-width of the values that are numbers."""
-    from scipy.special import stdtrit  # Student's quantile; scipy.stats would cost half a second to import
-
-    known = np.array([value for value in values if not math.isnan(value)], dtype=np.float64)
-    n = len(known)
-    if n == 0:
-        return Estimate(math.nan, math.nan, 0)
-    if n == 1:
-        return Estimate(float(known[0]), math.nan, 1)
-    half = float(stdtrit(n - 1, 0.975)) * float(known.std(ddof=1)) / math.sqrt(n)
-    return Estimate(float(known.mean()), half, n)
+def value(row: Mapping[str, float], name: str, weight: float) -> float:
+    """A measure of one replication, or its margin; `weight` is the verdict's `stranger_weight`."""
+    return row["wanted_told"] - weight * row["strangers_told"] if name == MARGIN else row[name]
 
 
 def estimates(rows: Sequence[Mapping[str, float]]) -> dict[str, Estimate]:
@@ -75,9 +66,11 @@ def estimates(rows: Sequence[Mapping[str, float]]) -> dict[str, Estimate]:
     return {name: estimate(row[name] for row in rows) for name in MEASURES}
 
 
-def paired(rows: Sequence[Mapping[str, float]], base: Sequence[Mapping[str, float]]) -> dict[str, Estimate]:
-    """Every measure's difference to a baseline, replication by replication."""
-    return {name: estimate(a[name] - b[name] for a, b in zip(rows, base, strict=True)) for name in MEASURES}
+def differences(
+    rows: Sequence[Mapping[str, float]], base: Sequence[Mapping[str, float]], *, pairs: bool = True, level: float = LEVEL
+) -> dict[str, Estimate]:
+    """Every measure's difference to a baseline, replication by replication, or as of two independent samples."""
+    return {name: difference([r[name] for r in rows], [r[name] for r in base], paired=pairs, level=level) for name in MEASURES}
 
 
 def enough(rows: Sequence[Mapping[str, float]]) -> bool:
@@ -110,6 +103,10 @@ class Outcome:
     def alert_at(self) -> float:
         """Median time of the first alert, seconds; infinite where fewer than half of the runs raise one."""
         return float(np.median([math.inf if math.isnan(run.alert_at) else run.alert_at for run in self.runs])) if self.runs else math.nan
+
+    def percentile(self, measure: str, percent: float) -> Bracket:
+        """What a measure does not exceed in `percent` of the runs, with a 95 % interval that supposes no distribution."""
+        return percentile((row[measure] for row in self.rows), percent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +147,31 @@ class Verdict:
     margin: Estimate  # W - S * weight under external replies
 
 
+@dataclass(frozen=True, slots=True)
+class Best:
+    """Which policy is best by a measure, by Kim and Nelson's procedure: right with probability `level` if it is `zone` better than any
+    other, else within `zone` of the best."""
+
+    measure: str
+    policy: str  # empty: not decided within the runs that were allowed
+    rivals: tuple[str, ...]  # policies not ruled out, the best among them
+    level: float
+    zone: float  # in the measure's unit
+    runs: int  # replications that it took
+    most: int  # replications that decide it for certain
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """The same comparison with some keys of the scenario changed, on the same replications."""
+
+    settings: Mapping[str, object]  # as they would be written in the file
+    result: Comparison
+
+
 @dataclass(frozen=True)
 class Comparison:
-    """Policies side by side on common random numbers."""
+    """Policies side by side, on common random numbers unless `pairs` is false."""
 
     scenario: Scenario
     seed: int
@@ -165,6 +184,29 @@ class Comparison:
     assumptions: tuple[Assumption, ...]  # those that move the headlines most first
     verdict: Verdict
     times: Floats = field(repr=False)
+    pairs: bool = True  # False: every policy met mail of its own
+    together: bool = False  # the differences of a measure hold for all policies together, by Bonferroni
+    until: tuple[Target, ...] = ()  # what was asked of the widest policy; see `missed`
+    best: Best | None = None
+    cases: tuple[Case, ...] = ()
+
+    @property
+    def level(self) -> float:
+        """The level of each interval of a difference."""
+        return each_of(len(self.differences)) if self.together else LEVEL
+
+    @property
+    def missed(self) -> tuple[Target, ...]:
+        """Targets that were not reached within the runs that were allowed."""
+        rows = self.policies[self.widest].rows
+        return tuple(wanted for wanted in self.until if not wanted.met(row[wanted.measure] for row in rows))
+
+    def pairing_gain(self, policy: str, measure: str) -> Bracket:
+        """How many times as many independent runs would tell a policy as well from the baseline; NaN where nothing varies."""
+        if not self.pairs:
+            raise ValueError("the policies of this comparison met different mail: nothing is paired")
+        a, b = self.policies[policy].rows, self.policies[self.baseline].rows
+        return pairing_gain([row[measure] for row in a], [row[measure] for row in b])
 
     def _repr_html_(self) -> str:
         names = [name for name, outcome in self.policies.items() if outcome.available]
@@ -184,18 +226,27 @@ class Comparison:
         return f"<Comparison of {', '.join(self.policies)} on {self.scenario.name}: {self.verdict.answer}, {self.replications} runs>"
 
 
-def decide(scenario: Scenario, policies: Mapping[str, Outcome], widest: str, assumptions: Sequence[Assumption]) -> Verdict:
+def decide(
+    scenario: Scenario,
+    policies: Mapping[str, Outcome],
+    widest: str,
+    assumptions: Sequence[Assumption],
+    *,
+    pairs: bool = True,
+    means_only: bool = False,
+) -> Verdict:
     """The rule. W and S are the wanted people and the strangers told under a policy.
 
     yes: external replies have W > S x weight, delay no wanted mail for want of a connection, and have none refused for a listing. yes-to P:
     not so, but a narrower policy reaches W(P) >= enough x W(widest) and W(P) > S(P) x weight. no: neither. depends: the interval of a
-    deciding difference, or the band of an assumed input, crosses a limit.
+    deciding difference, or the band of an assumed input, crosses a limit. `means_only` leaves out the intervals: the answer if the means
+    were known exactly.
     """
     rule = scenario.document.verdict
     deciding = assumptions[0].input.key if assumptions and assumptions[0].moves > 0.05 else ""
 
     def margin(rows: Sequence[Mapping[str, float]]) -> Estimate:
-        return estimate(row["wanted_told"] - rule.stranger_weight * row["strangers_told"] for row in rows)
+        return estimate(value(row, MARGIN, rule.stranger_weight) for row in rows)
 
     wide = policies[widest]
     gain = margin(wide.rows)
@@ -208,7 +259,7 @@ def decide(scenario: Scenario, policies: Mapping[str, Outcome], widest: str, ass
             for band in (item.low, item.high):
                 if (margin([run.measures for run in band.runs]).mean > 0) != (gain.mean > 0):
                     return Verdict("depends", widest, item.input.key, gain)
-        if abs(gain.mean) < gain.half_width:
+        if abs(gain.mean) < gain.half_width and not means_only:
             return Verdict("depends", widest, deciding or "replications", gain)
         if positive:
             return Verdict("yes", "external", deciding, gain)
@@ -219,10 +270,11 @@ def decide(scenario: Scenario, policies: Mapping[str, Outcome], widest: str, ass
         if outcome is None or not outcome.available or name in ("external", "off", "internal-only"):
             continue
         own = margin(outcome.rows)
-        reach = estimate(a["wanted_told"] - rule.enough * b["wanted_told"] for a, b in zip(outcome.rows, wide.rows, strict=True))
+        wanted = [rule.enough * row["wanted_told"] for row in wide.rows]
+        reach = difference([row["wanted_told"] for row in outcome.rows], wanted, paired=pairs)
         told = outcome.measures["wanted_told"].mean
         if reach.mean >= 0 and own.mean > 0 and told > 0:
-            if min(reach.mean - reach.half_width, own.mean - own.half_width) < 0:
+            if min(reach.low, own.low) < 0 and not means_only:
                 open_question = name
             elif best is None or told > best[0]:
                 best = (told, name)

@@ -5,26 +5,48 @@ Replications come in batches of fixed size and are judged batch by batch, so a r
 
 from __future__ import annotations
 
+import itertools
+import math
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 
+import numpy as np
+
 from sim import __version__, comparison, measures, runs
-from sim.comparison import Assumption, Band, Comparison, Outcome
+from sim.comparison import Assumption, Band, Best, Case, Comparison, Outcome
 from sim.errors import BadInput, Unavailable
-from sim.measures import Summary
+from sim.measures import MEASURES, Summary
 from sim.policy.autoreply import POLICIES
 from sim.scenario import Input, Scenario
+from sim.statistics.intervals import LEVEL, each_of
+from sim.statistics.selection import select
+from sim.statistics.stopping import Target, target
 
-__all__ = ["BAND_REPLICATIONS", "BATCH", "MOST", "Task", "compare", "play", "workers"]
+__all__ = [
+    "BAND_REPLICATIONS",
+    "BATCH",
+    "MOST",
+    "MOST_CASES",
+    "Pool",
+    "Progress",
+    "Task",
+    "compare",
+    "compared",
+    "offered",
+    "play",
+    "workers",
+]
 
 BATCH: Final = 10
 MOST: Final = 200
+MOST_CASES: Final = 100
 BAND_REPLICATIONS: Final = 10
+_APART: Final = 2**32  # between the replication numbers of policies that meet mail of their own
 _SCREEN: Final = 2  # replications after which an input that has moved no headline by 1 % is not pursued
 _MOVED: Final = 0.01
 
@@ -51,12 +73,13 @@ def play(task: Task) -> dict[str, Summary]:
 
 
 @contextmanager
-def workers(jobs: int) -> Iterator[Executor | None]:
-    """Worker processes, or None for one job: then everything runs here."""
-    if jobs <= 1:
+def workers(jobs: int | None) -> Iterator[Executor | None]:
+    """Worker processes, by default one per core, or None for one job: then everything runs here."""
+    count = jobs or os.cpu_count() or 1
+    if count <= 1:
         yield None
         return
-    executor = ProcessPoolExecutor(jobs, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
+    executor = ProcessPoolExecutor(count, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
     try:
         yield executor
     finally:
@@ -77,7 +100,7 @@ def _spread(executor: Executor | None, tasks: Sequence[Task]) -> Iterable[tuple[
 
 
 @dataclass(slots=True)
-class _Pool:
+class Pool:
     """Plays tasks over the workers and reports progress."""
 
     executor: Executor | None
@@ -99,6 +122,12 @@ def compare(
     replications: int | None = None,
     jobs: int | None = None,
     bands: bool = True,
+    until: Sequence[Target | str] = (),
+    best: str = "",
+    zone: float = 1.0,
+    pairs: bool = True,
+    together: bool = False,
+    vary: Mapping[str, Sequence[object]] | None = None,
     progress: Progress = lambda what, done, total: None,
 ) -> Comparison:
     """Compare reply policies on common random numbers.
@@ -107,55 +136,148 @@ def compare(
     always among them. replications: a number, or None for as many as it takes until the headlines of the widest policy are known to 5 %
     (10 to 200). jobs: worker processes, by default one per core; the result does not depend on it. bands: rerun the widest policy at the
     ends of every assumed input.
+
+    until: instead of the headlines, what shall be known of the widest policy, as in `["backscatter=5%"]`. best: a measure, or `margin`, by
+    which the best policy is sought until it is known with 95 % where it is `zone` better than the others. With either, `replications` is
+    the most that is spent (200 by default). pairs: False gives every policy mail of its own, to see what common random numbers are worth.
+    together: the differences to the baseline hold for all policies together. vary: keys with values; every combination is compared on the
+    same replications, without reruns for assumed inputs, and is one of the result's `cases`.
     """
-    for what, value, least, most in (("replications", replications, 1, 100_000), ("jobs", jobs, 1, 1024), ("seed", seed, 0, 2**62)):
-        if value is not None and not least <= value <= most:
-            raise BadInput(what, f"{value} is not between {least:,} and {most:,}")
+    for what, number, least, most in (("replications", replications, 1, 100_000), ("jobs", jobs, 1, 1024), ("seed", seed, 0, 2**62)):
+        if number is not None and not least <= number <= most:
+            raise BadInput(what, f"{number} is not between {least:,} and {most:,}")
     if scenario.document.replay_required and scenario.replay is None:
         raise BadInput(scenario.file, "replays real mail: give --replay FILE, an mbox, a folder of .eml files or a CSV of metadata")
+    targets = tuple(target(item, MEASURES) if isinstance(item, str) else item for item in until)
+    if best:
+        comparison.known_measure(best, "--best")
+    if not 0 < zone < math.inf:
+        raise BadInput("--zone", f"{zone:g} is not above 0: the difference, in the measure's unit, that would not matter to you")
+    changed = [(settings, scenario.with_settings(settings, "--vary")) for settings in _combinations(vary or {})]
+    outcomes = offered(scenario, policies)
+    available = tuple(name for name, outcome in outcomes.items() if outcome.available)
+    widest = available[-1]
+    weight = scenario.document.verdict.stranger_weight
+
+    def chosen(played: Sequence[Mapping[str, Summary]]) -> Best | None:
+        return _best([{name: run.measures for name, run in runs_of.items()} for runs_of in played], available, best, zone, weight)
+
+    def sufficient(played: Sequence[Mapping[str, Summary]]) -> bool:
+        rows = [result[widest].measures for result in played]
+        if not targets and not best:
+            return replications is not None or comparison.enough(rows)
+        found = chosen(played)
+        return all(t.met(row[t.measure] for row in rows) for t in targets) and (found is None or found.policy != "")
+
+    most = MOST if replications is None else replications
+    size = BATCH if replications is None or targets or best else replications
+    with workers(jobs) as executor:
+        pool = Pool(executor, progress)
+        played: list[dict[str, Summary]] = []
+        while not played or (len(played) < most and not sufficient(played)):
+            numbers = range(len(played), min(len(played) + size, most))
+            played += _play(pool, "runs", scenario, available, seed, numbers, pairs)
+        assumptions = _bands(scenario, widest, seed, [result[widest] for result in played], pool) if bands else []
+
+        cases = []
+        for number, (settings, case) in enumerate(changed, start=1):
+            mine = offered(case, policies)
+            names = tuple(name for name, outcome in mine.items() if outcome.available)
+            results = _play(pool, f"case {number} of {len(changed)}", case, names, seed, range(len(played)), pairs)
+            cases.append(Case(settings, compared(case, mine, results, seed, pairs=pairs, together=together)))
+    result = compared(scenario, outcomes, played, seed, assumptions, pairs=pairs, together=together)
+    return replace(result, until=targets, best=chosen(played), cases=tuple(cases))
+
+
+def offered(scenario: Scenario, policies: Sequence[str]) -> dict[str, Outcome]:
+    """The policies asked for (all where none is), with the scenario's own among them, narrowest first, and how each is set; those that the
+    server lacks with the reason. BadInput where a name is not one of a policy."""
     wanted = list(dict.fromkeys([*(policies or POLICIES), scenario.policy]))
-    names = [name for name in POLICIES if name in wanted]
     outcomes: dict[str, Outcome] = {}
-    for name in [*names, *(name for name in wanted if name not in POLICIES)]:
+    for name in [*(name for name in POLICIES if name in wanted), *(name for name in wanted if name not in POLICIES)]:
         try:
             scenario.audience(name)
             switch = scenario.profile.policies[name]
             outcomes[name] = Outcome(name, True, switch.set_by, switch.undo)
         except Unavailable:
             outcomes[name] = Outcome(name, False, why_not=scenario.profile.policies[name].why_not)
-    available = tuple(name for name, outcome in outcomes.items() if outcome.available)
-    widest = available[-1]
-    with workers(jobs or os.cpu_count() or 1) as executor:
-        pool = _Pool(executor, progress)
-        played: list[dict[str, Summary]] = []
-        while True:
-            count = min(BATCH if replications is None else replications, MOST if replications is None else replications)
-            tasks = [Task(scenario, available, seed, len(played) + n) for n in range(count)]
-            played += pool.play("runs", tasks)
-            rows = [result[widest].measures for result in played]
-            if replications is not None or len(played) >= MOST or comparison.enough(rows):
-                break
-        assumptions = _bands(scenario, widest, seed, [result[widest] for result in played], pool) if bands else []
+    return outcomes
+
+
+def _play(
+    pool: Pool, what: str, scenario: Scenario, names: Sequence[str], seed: int, numbers: range, pairs: bool
+) -> list[dict[str, Summary]]:
+    """Replications under every policy, on the same numbers or each on its own.
+
+    The widest policy, the last, keeps the numbers that it has in a paired comparison; so the two differ in nothing else.
+    """
+    if pairs:
+        return pool.play(what, [Task(scenario, tuple(names), seed, n) for n in numbers])
+    apart = [0 if name == names[-1] else _APART * (1 + list(POLICIES).index(name)) for name in names]
+    found = pool.play(what, [Task(scenario, (name,), seed, n + far) for n in numbers for name, far in zip(names, apart, strict=True)])
+    width = len(names)
+    return [{name: run for result in found[i : i + width] for name, run in result.items()} for i in range(0, len(found), width)]
+
+
+def compared(
+    scenario: Scenario,
+    outcomes: Mapping[str, Outcome],
+    played: Sequence[Mapping[str, Summary]],
+    seed: int,
+    assumptions: Sequence[Assumption] = (),
+    *,
+    pairs: bool = True,
+    together: bool = False,
+) -> Comparison:
+    """What the replications say."""
+    available = [name for name, outcome in outcomes.items() if outcome.available]
+    found = dict(outcomes)
     for name in available:
         summaries = tuple(result[name] for result in played)
-        outcomes[name] = replace(outcomes[name], measures=comparison.estimates([s.measures for s in summaries]), runs=summaries)
-    base = outcomes[scenario.policy].rows
+        found[name] = replace(found[name], measures=comparison.estimates([s.measures for s in summaries]), runs=summaries)
+    base, others = found[scenario.policy].rows, [name for name in available if name != scenario.policy]
+    level = each_of(len(others)) if together else LEVEL
     return Comparison(
         scenario=scenario,
         seed=seed,
         replications=len(played),
         version=__version__,
         baseline=scenario.policy,
-        widest=widest,
-        policies=outcomes,
-        differences={name: comparison.paired(outcomes[name].rows, base) for name in available if name != scenario.policy},
+        widest=available[-1],
+        policies=found,
+        differences={name: comparison.differences(found[name].rows, base, pairs=pairs, level=level) for name in others},
         assumptions=tuple(assumptions),
-        verdict=comparison.decide(scenario, outcomes, widest, assumptions),
+        verdict=comparison.decide(scenario, found, available[-1], assumptions, pairs=pairs),
         times=measures.moments(scenario.horizon),
+        pairs=pairs,
+        together=together,
     )
 
 
-def _bands(scenario: Scenario, policy: str, seed: int, base: Sequence[Summary], pool: _Pool) -> list[Assumption]:
+def _best(
+    played: Sequence[Mapping[str, Mapping[str, float]]], names: Sequence[str], measure: str, zone: float, weight: float
+) -> Best | None:
+    """Which policy is best by a measure so far; None where that was not asked."""
+    if not measure:
+        return None
+    sign = 1.0 if measure in comparison.MORE_IS_BETTER else -1.0
+    values = np.array([[sign * comparison.value(rows[name], measure, weight) for name in names] for rows in played])
+    if np.isnan(values).any():
+        raise BadInput("--best", f"{measure} has no value in some of the runs, so policies cannot be ranked by it")
+    found = select(values, zone, LEVEL, BATCH)
+    policy = "" if found.best is None else names[found.best]
+    return Best(measure, policy, tuple(names[n] for n in found.rivals), LEVEL, zone, found.runs, found.most)
+
+
+def _combinations(vary: Mapping[str, Sequence[object]]) -> list[dict[str, object]]:
+    """Every combination of the values, the last key fastest."""
+    count = math.prod(len(values) for values in vary.values()) if vary else 0
+    if count > MOST_CASES:
+        raise BadInput("--vary", f"makes {count:,} cases, more than {MOST_CASES}")
+    return [dict(zip(vary, values, strict=True)) for values in itertools.product(*vary.values())] if vary else []
+
+
+def _bands(scenario: Scenario, policy: str, seed: int, base: Sequence[Summary], pool: Pool) -> list[Assumption]:
     """The policy rerun at both ends of each assumed input, on the replications of the base run.
 
     An input that moves no headline by 1 % over the first two replications, at either end, is not pursued further.

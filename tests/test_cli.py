@@ -27,6 +27,10 @@ mailboxes = { ann = "30/mailbox/day" }
 [[absence]]
 who = "ann"
 """
+PROMISED = {
+    *("scenario", "version", "seed", "replications", "inputs_sha256", "baseline"),
+    *("verdict", "policies", "differences", "assumptions", "replay"),
+}
 
 
 @pytest.fixture
@@ -63,8 +67,7 @@ def test_compare_prints_the_answer_and_a_line_that_gives_it_again(short, tmp_pat
 def test_json_on_standard_output_stands_there_alone_and_has_the_promised_form(short, tmp_path):
     done = mailflow("compare", short, "--replications", 2, "--json", "-", cwd=tmp_path)
     result = json.loads(done.stdout)
-    promised = "scenario version seed replications inputs_sha256 baseline verdict policies differences assumptions replay"
-    assert set(result) == set(promised.split())
+    assert set(result) == PROMISED
     assert result["baseline"] == "external"
     assert set(result["verdict"]) == {"answer", "policy", "deciding", "sentence"}
     assert result["policies"]["contacts-only"] == {"available": False, "why": result["policies"]["contacts-only"]["why"]}
@@ -84,6 +87,52 @@ def test_terminal_csv_and_json_show_the_same_numbers(short, tmp_path):
     row = next(line for line in (tmp_path / "r.csv").read_text().splitlines() if line.startswith("external,strangers_told"))
     assert row.split(",")[3:5] == [f"{measure['mean']:g}", f"{measure['half_width']:g}"]
     assert f"{measure['mean']:,.1f} ± {measure['half_width']:,.1f}" in done.stdout
+
+
+def test_what_was_asked_beyond_the_answer_is_printed_and_stands_in_the_json_beside_its_usual_form(short, tmp_path):
+    asked = ["--vary", "spam.mailboxes.ann=1/mailbox/day,30/mailbox/day", "--best", "margin", "--until", "strangers_told=50%"]
+    asked += ["--together", "--percentile", "50", "--policy", "partners-only"]
+    done = mailflow("compare", short, *asked, "--json", "r.json", "--csv", "r.csv", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for words in ("1/mailbox/day  yes", "Best by margin", "partners-only. With a probability of 95 %", "is known to 50 % after 10 runs"):
+        assert words in done.stdout.replace("\n", " ")
+    result = json.loads((tmp_path / "r.json").read_text())
+    assert set(result) == PROMISED | {"cases", "best", "until", "percentiles", "difference_level"}
+    assert [case["settings"] for case in result["cases"]] == [
+        {"spam.mailboxes.ann": "1/mailbox/day"},
+        {"spam.mailboxes.ann": "30/mailbox/day"},
+    ]
+    assert set(result["cases"][0]) == PROMISED | {"settings"}
+    lines = (tmp_path / "r.csv").read_text().splitlines()
+    assert lines[0].startswith("spam.mailboxes.ann,policy,measure")
+    assert any(line.startswith("1/mailbox/day,external,strangers_told") for line in lines)
+    assert f"{' '.join(asked[:2])} --seed 1 --replications 10" in done.stdout
+
+
+def test_sweep_prints_a_table_and_writes_it_with_its_chart(short, tmp_path):
+    asked = ["--over", "spam.mailboxes.ann=1/mailbox/day..30/mailbox/day", "--points", 2, "--replications", 4]
+    done = mailflow("sweep", short, *asked, "--out", "all", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("The answer flips from yes to yes-to partners-only at spam.mailboxes.ann of about")
+    assert {path.name for path in (tmp_path / "all").iterdir()} == {"answer.txt", "table.csv", "result.json", "sweep.svg", "sweep.png"}
+    line = done.stdout.splitlines()[-1]
+    again = mailflow(*line.split()[1:], "--json", "-", "--jobs", 1, cwd=tmp_path)
+    assert json.loads(again.stdout) == json.loads((tmp_path / "all" / "result.json").read_text())
+
+
+def test_sweep_of_all_assumed_inputs_says_its_budget_and_what_decides(short, tmp_path):
+    short.write_text(SHORT.replace("days = 2", "days = 0.5"))
+    done = mailflow("sweep", short, "--all", "--budget", 400, "--measure", "autoreplies", "--out", "all", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"At most 400 runs: \d+ screen \d+ assumed inputs", done.stdout.replace("\n", " "))
+    assert {path.name for path in (tmp_path / "all").iterdir()} == {"answer.txt", "table.csv", "result.json", "tornado.svg", "tornado.png"}
+    assert json.loads((tmp_path / "all" / "result.json").read_text())["runs"] <= 400
+
+
+def test_unpaired_says_so(short, tmp_path):
+    done = mailflow("compare", short, "--unpaired", "--policy", "off", "--replications", 3, "--json", "r.json", cwd=tmp_path)
+    assert "Every policy met mail of its own" in done.stdout
+    assert json.loads((tmp_path / "r.json").read_text())["pairing"] == "none"
 
 
 def test_run_shows_the_queues_and_saves_the_record(short, tmp_path):
@@ -125,11 +174,24 @@ def test_show_resolves_a_scenario_and_explains_a_key(tmp_path):
         (["compare", "--set", "nonsense"], "is not key=value"),
         (["compare", "--filter", "magic"], "should be 'none', 'junk-first'"),
         (["compare", "--replications", "0"], "0 is not between 1 and"),
+        (["compare", "--until", "strangers=5%"], "did you mean 'strangers_told'"),
+        (["compare", "--until", "strangers_told"], "is not MEASURE=PRECISION"),
+        (["compare", "--best", "margn"], "did you mean 'margin'"),
+        (["compare", "--best", "margin", "--zone", "0"], "--zone: 0 is not above 0"),
+        (["compare", "--percentile", "100"], "100 is not between 0 and 100"),
+        (["compare", "--vary", "spam.unresolvable"], "is not key=value,value"),
+        (["compare", "--vary", "spam.unresolvable=2 %,200 %"], "is not between 0 % and 100 %"),
+        (["compare", "--vary", "spam.rate=1/day", "--vary", "spam.rate=2/day"], "is given twice"),
         (["compare", "--csv", "nowhere/x.csv"], "is no directory"),
         (["compare", "--html", "."], "is a directory; name a file"),
         (["compare", "--out", "file"], "is a file; name a directory"),
         (["compare", "--replay", "missing.csv"], "no such file"),
         (["compare", "spam_2002_replay"], "give --replay FILE"),
+        (["sweep"], "--over: is missing"),
+        (["sweep", "--all", "--over", "spam.unresolvable=2%..46%"], "not both"),
+        (["sweep", "--all", "--budget", "10"], "--budget: 10 is not between"),
+        (["sweep", "--over", "spam.unresolvable=2%..460%"], "is not between 0 % and 100 %"),
+        (["sweep", "--over", "spam.unresolvable=2%..46%", "--points", "1"], "1 is not between 2 and"),
         (["run", "--at", "noon"], "is not a moment"),
         (["run", "--at", "day 40"], "is after the end"),
         (["run", "--policy", "contacts-only"], "not available on Exchange 2003"),

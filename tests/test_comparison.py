@@ -136,3 +136,117 @@ def test_an_input_that_moves_nothing_is_not_pursued_and_one_that_does_is():
         by_key["spam.unresolvable"].low.measures["strangers_told"].mean > by_key["spam.unresolvable"].high.measures["strangers_told"].mean
     )
     assert [a.moves for a in result.assumptions] == sorted((a.moves for a in result.assumptions), reverse=True)
+
+
+SHORT = """title = "A short story"
+days = 2
+[server]
+policy = "external"
+[office]
+mailboxes = 3
+people = ["ann"]
+[spam]
+mailboxes = { ann = "30/mailbox/day" }
+[[absence]]
+who = "ann"
+"""
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory):
+    path = tmp_path_factory.mktemp("scenario") / "short.toml"
+    path.write_text(SHORT)
+    return sim.load(path)
+
+
+def test_runs_go_on_in_whole_batches_until_the_measure_that_was_asked_for_is_known(short):
+    result = experiment.compare(short, ["external"], jobs=1, bands=False, until=["backscatter=8%"])
+    rows = result.policies["external"].rows
+    wanted = result.until[0]
+    assert result.replications % experiment.BATCH == 0
+    assert wanted.met(row["backscatter"] for row in rows)
+    assert not wanted.met(row["backscatter"] for row in rows[: -experiment.BATCH])
+    assert result.missed == ()
+
+
+def test_a_target_that_is_not_reached_is_said_to_be_missed_and_costs_no_more_than_was_allowed(short):
+    result = experiment.compare(short, ["external"], jobs=1, bands=False, until=["trap_hits=1%"], replications=15)
+    assert result.replications == 15
+    assert [wanted.measure for wanted in result.missed] == ["trap_hits"]
+    assert any("NOT known to 1 % after 15 runs" in line for line in report.answer(result).statistics)
+    with pytest.raises(BadInput, match="did you mean 'backscatter'"):
+        experiment.compare(short, until=["backscater=5%"])
+
+
+def test_the_best_policy_by_the_margin_is_the_one_that_reaches_partners_and_no_stranger(short):
+    # partners-only tells 3 to 4 wanted people and no stranger, off nobody, external 5 wanted people and 20 strangers
+    result = experiment.compare(short, jobs=1, bands=False, best="margin")
+    assert result.best is not None
+    assert (result.best.policy, result.best.rivals) == ("partners-only", ("partners-only",))
+    assert result.best.runs <= result.replications
+    fewest = experiment.compare(short, ["off", "external"], jobs=1, bands=False, best="notices_to_user").best
+    assert fewest is not None
+    assert fewest.policy == "off"
+
+
+def test_a_best_policy_that_cannot_be_told_within_the_runs_allowed_is_not_named(short):
+    result = experiment.compare(short, ["partners-only"], jobs=1, bands=False, best="wanted_told", zone=0.01, replications=12)
+    assert result.best is not None
+    assert (result.best.policy, set(result.best.rivals)) == ("", {"partners-only", "external"})
+    assert result.best.most > 12
+    for bad in ({"best": "drained_after"}, {"best": "wantd_told"}, {"best": "margin", "zone": 0.0}):
+        with pytest.raises(BadInput):
+            experiment.compare(short, ["off"], jobs=1, bands=False, replications=10, **bad)
+
+
+def test_unpaired_policies_meet_mail_of_their_own_and_the_widest_keeps_its_own(short):
+    pairs, apart = (experiment.compare(short, ["partners-only"], replications=12, jobs=1, bands=False, pairs=p) for p in (True, False))
+    assert repr(apart.policies["external"].rows) == repr(pairs.policies["external"].rows)
+    # who writes to Ann depends on the mail and on no policy: the same in pairs, another number apart
+    writers = [[row["wanted_writers"] for row in apart.policies[name].rows] for name in ("partners-only", "external")]
+    assert writers[0] != writers[1]
+    assert pairs.differences["partners-only"]["wanted_writers"].half_width == 0.0
+    a, b = ([row["wanted_told"] for row in apart.policies[name].rows] for name in ("partners-only", "external"))
+    u, v = (np.var(x, ddof=1) / 12 for x in (a, b))
+    freedom = (u + v) ** 2 / ((u**2 + v**2) / 11)
+    assert 11 <= freedom <= 22
+    assert 2.07 <= apart.differences["partners-only"]["wanted_told"].half_width / math.sqrt(u + v) <= 2.21  # t(22) to t(11)
+    again = experiment.compare(short, ["partners-only"], replications=12, jobs=2, bands=False, pairs=False)
+    assert numbers(again) == numbers(apart)
+    assert pairs.pairing_gain("partners-only", "wanted_told").value > 1
+    with pytest.raises(ValueError, match="nothing is paired"):
+        apart.pairing_gain("partners-only", "wanted_told")
+
+
+def test_differences_that_hold_together_are_as_much_wider_as_students_quantile_says(short):
+    alone, together = (experiment.compare(short, replications=10, jobs=1, bands=False, together=t) for t in (False, True))
+    assert together.level == pytest.approx(1 - 0.05 / 3)
+    # t(9) at 0.975 is 2.262, at 1 - 0.025 / 3 = 0.99167 it is 2.933
+    for name in ("off", "internal-only", "partners-only"):
+        ratio = together.differences[name]["strangers_told"].half_width / alone.differences[name]["strangers_told"].half_width
+        assert ratio == pytest.approx(2.933 / 2.262, rel=1e-3)
+    assert together.policies["external"].measures == alone.policies["external"].measures
+
+
+def test_cases_are_the_same_comparison_with_the_keys_changed(short):
+    vary = {"spam.unresolvable": ["2 %", "46 %"], "spam.mailboxes.ann": ["1/mailbox/day", "30/mailbox/day"]}
+    result = experiment.compare(short, ["external"], replications=4, jobs=1, bands=False, vary=vary)
+    assert [tuple(case.settings.values()) for case in result.cases] == [
+        ("2 %", "1/mailbox/day"),
+        ("2 %", "30/mailbox/day"),
+        ("46 %", "1/mailbox/day"),
+        ("46 %", "30/mailbox/day"),
+    ]
+    alone = experiment.compare(short.with_settings(result.cases[3].settings), ["external"], replications=4, jobs=1, bands=False)
+    assert numbers(result.cases[3].result) == numbers(alone)
+    assert result.cases[0].result.verdict.answer == "yes"  # one spam a day: hardly a stranger
+    with pytest.raises(BadInput, match="121 cases, more than 100"):
+        experiment.compare(short, vary={"wanted.partners": list(range(11)), "wanted.correspondents": list(range(11))})
+
+
+def test_a_percentile_of_the_runs_comes_with_its_interval(short):
+    result = experiment.compare(short, ["external"], replications=10, jobs=1, bands=False)
+    rows = sorted(row["strangers_told"] for row in result.policies["external"].rows)
+    found = result.policies["external"].percentile("strangers_told", 50)
+    # of 10 runs the 2nd and the 9th: P(1 < Binomial(10, 1/2) < 9) = 1 - 2 x 11 / 1024 = 97.9 %
+    assert (found.low, found.high) == (rows[1], rows[8])

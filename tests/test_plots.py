@@ -99,7 +99,7 @@ def compared(where: Scenario, outcomes: list[Outcome], *, widest: str = "externa
         baseline=widest,
         widest=widest,
         policies=policies,
-        differences={o.name: comparison.paired(o.rows, base.rows) for o in outcomes if o.available and o.name != widest},
+        differences={o.name: comparison.differences(o.rows, base.rows) for o in outcomes if o.available and o.name != widest},
         assumptions=bands,
         verdict=Verdict(verdict, advised, deciding, comparison.estimate([])),
         times=times,

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.mail import NULL_SENDER, Code, Dsn, Outcome
-from sim.policy.retry import INTERVALS, Expiry, Family, QueueRules
+from sim.policy.retry import DOUBLING, INTERVALS, Expiry, Family, QueueRules
 from sim.record import EndedBy
 from sim.server.transport import Message
 from sim.server.transport.processes import Transport
@@ -164,6 +164,18 @@ def test_an_empty_queue_forgets_its_stage_after_3_minutes():
         return transport.messages[1].first_attempt_at - 3600.0 - gap
 
     assert attempts_after_expiry(0.0) == 0.0
+
+
+@pytest.mark.parametrize("family", Family)
+def test_a_wake_on_the_instant_of_a_submission_is_not_put_off(family):
+    # it fails at 1; the queue wakes 600 s after that, the message 600 s after that too. Mail that comes later is handed over just then.
+    change: dict[str, Any] = {"glitches": 0.0}
+    if family is Family.MESSAGE:
+        change = {"family": family, "kind": DOUBLING, "params": (600.0, 600.0), "expires": Expiry.AT_FAILED_ATTEMPT}
+    transport, _ = play([mail(1)], until=601.0, world=Script(up_at=500.0), **change)
+    transport.submit([mail(2, at=700.0, hop=8)])
+    transport.advance(1000.0)
+    assert [at for _, at, *_ in transport.attempts] == [0.0, 601.0, 700.0]
 
 
 @settings(max_examples=150, deadline=None)

@@ -18,6 +18,7 @@ from sim.cli.new import new
 from sim.cli.reply import reply
 from sim.cli.run import run
 from sim.cli.show import show
+from sim.cli.sweep import sweep
 from sim.cli.test import check_scenarios
 from sim.errors import MailflowError
 
@@ -30,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help: drawing boxes would take half of the start-up
 )
-for command in (compare, run, new, reply, show):
+for command in (compare, sweep, run, new, reply, show):
     app.command()(command)
 app.command("test")(check_scenarios)
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sim.cli import output
-from sim.cli.options import Compress, Filter, Replay, ReplayWanted, ScenarioName, Seed, Set, progress, resolve
+from sim.cli.options import Compress, Filter, Jobs, Replay, ReplayWanted, ScenarioName, Seed, Set, progress, resolve, varied
+from sim.errors import BadInput
 
 if TYPE_CHECKING:
     from sim.comparison import Comparison
@@ -26,8 +28,38 @@ def compare(
     replications: Annotated[
         int | None, typer.Option("--replications", help="By default until the headlines are known to 5 %, 10 to 200.")
     ] = None,
+    until: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--until",
+            metavar="MEASURE=PRECISION",
+            help="Instead: runs in batches of 10 until the half-width of the 95 % interval of this measure's mean under the widest policy "
+            "is at most 5% of the mean, or at most 0.5 in its unit; --replications is then the most, 200 by default; repeatable.",
+        ),
+    ] = None,
+    best: Annotated[
+        str,
+        typer.Option(
+            "--best",
+            metavar="MEASURE",
+            help="Which policy is best, right with 95 % (Kim and Nelson 2001): margin, wanted_told and colleagues_told shall be high, all "
+            "others low; runs in batches of 10 until it is decided.",
+        ),
+    ] = "",
+    zone: Annotated[float, typer.Option("--zone", help="With --best: a difference smaller than this does not matter to you.")] = 1.0,
+    unpaired: Annotated[bool, typer.Option("--unpaired", help="Every policy meets mail of its own: what is pairing worth?")] = False,
+    together: Annotated[
+        bool, typer.Option("--together", help="Differences that hold for all policies together at 95 % (Bonferroni).")
+    ] = False,
+    percentiles: Annotated[
+        list[float] | None, typer.Option("--percentile", metavar="P", help="This percentile of the runs, with its interval; repeatable.")
+    ] = None,
+    vary: Annotated[
+        list[str] | None,
+        typer.Option("--vary", metavar="KEY=A,B,C", help="Compare again with each of these values; several: with every combination."),
+    ] = None,
     seed: Seed = 1,
-    jobs: Annotated[int | None, typer.Option("--jobs", help="Worker processes; one per core by default.")] = None,
+    jobs: Jobs = None,
     replay: Replay = "",
     replay_wanted: ReplayWanted = "",
     compress: Compress = "",
@@ -43,6 +75,9 @@ def compare(
     from sim import experiment, report
 
     found = resolve(scenario, settings, filter, replay, replay_wanted, compress)
+    for percent in percentiles or []:
+        if not 0 < percent < 100:
+            raise BadInput("--percentile", f"{percent:g} is not between 0 and 100")
     for path in (html, csv, json):
         if path:
             output.check(path)
@@ -53,14 +88,31 @@ def compare(
     parts += ["--filter", filter] * bool(filter) + [part for pair in settings or [] for part in ("--set", pair)]
     parts += ["--replay", replay] * bool(replay) + ["--replay-wanted", replay_wanted] * bool(replay_wanted)
     parts += ["--compress", compress] * bool(compress)
+    parts += [part for item in until or [] for part in ("--until", item)]
+    parts += ["--best", best, "--zone", str(zone)] * bool(best) + ["--unpaired"] * unpaired + ["--together"] * together
+    parts += [part for item in percentiles or [] for part in ("--percentile", str(item))]
+    parts += [part for item in vary or [] for part in ("--vary", item)]
     with progress(quiet) as show:
-        result = experiment.compare(found, policy or (), seed=seed, replications=replications, jobs=jobs, progress=show)
+        result = experiment.compare(
+            found,
+            policy or (),
+            seed=seed,
+            replications=replications,
+            jobs=jobs,
+            until=until or (),
+            best=best,
+            zone=zone,
+            pairs=not unpaired,
+            together=together,
+            vary=varied(vary),
+            progress=show,
+        )
     command = shlex.join([*parts, "--seed", str(seed), "--replications", str(result.replications)])
-    answer = report.answer(result, command)
+    answer = report.answer(result, command, percentiles or ())
     text = report.text(answer)
     if "-" not in (json, csv, html) and not quiet:
         _print(text, answer.sentence)
-    files = _files(result, answer, text, out, html, csv, json)
+    files = _files(result, answer, text, percentiles or (), out, html, csv, json)
     for path, content in files:
         output.write(path, content)
     if quiet or "-" in (json, csv, html):
@@ -85,7 +137,9 @@ def _print(text: str, first: str) -> None:
     Console(soft_wrap=True, highlight=False).print(styled)
 
 
-def _files(result: Comparison, answer: object, text: str, out: str, html: str, csv: str, json: str) -> list[tuple[str, str | bytes]]:
+def _files(
+    result: Comparison, answer: object, text: str, percentiles: Sequence[float], out: str, html: str, csv: str, json: str
+) -> list[tuple[str, str | bytes]]:
     """What is to be written: (path, content)."""
     import csv as table
     import io
@@ -94,7 +148,8 @@ def _files(result: Comparison, answer: object, text: str, out: str, html: str, c
     from sim import report
 
     def json_text() -> str:
-        return form.dumps(report.document(result, report.sentence(result)), indent=2, default=str, allow_nan=False) + "\n"
+        found = report.document(result, report.sentence(result)) | report.extras(result, percentiles)
+        return form.dumps(found, indent=2, default=str, allow_nan=False) + "\n"
 
     def csv_text() -> str:
         buffer = io.StringIO()

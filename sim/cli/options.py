@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -10,15 +11,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sim.errors import BadInput
+
 if TYPE_CHECKING:
     from sim.experiment import Progress
     from sim.scenario import Scenario
 
-__all__ = ["Compress", "Filter", "Replay", "ReplayWanted", "ScenarioName", "Seed", "Set", "progress", "resolve"]
+__all__ = ["Compress", "Filter", "Jobs", "Replay", "ReplayWanted", "ScenarioName", "Seed", "Set", "progress", "resolve", "varied"]
 
 ScenarioName = Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario file, or the name of one; the story by default.")]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the scenario; repeatable.")]
 Filter = Annotated[str, typer.Option("--filter", metavar="KIND", help="none, junk-first or refuse-unresolvable.")]
+Jobs = Annotated[int | None, typer.Option("--jobs", help="Worker processes; one per core by default.")]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of all dice.")]
 Replay = Annotated[
     str, typer.Option("--replay", metavar="FILE", help="Real mail instead of the spam: mbox, folder of .eml, CSV of metadata.")
@@ -49,9 +53,24 @@ def resolve(name: str, settings: Sequence[str] | None, filter: str, replay: str,
     return found
 
 
+def varied(listed: Sequence[str] | None) -> dict[str, list[object]]:
+    """`key=a,b,c` to the key and its values; a comma within brackets or quotes belongs to its value."""
+    from sim.scenario import reader
+
+    found: dict[str, list[object]] = {}
+    for text in listed or []:
+        key, equals, values = text.partition("=")
+        parts = re.findall(r"""(?:\[[^\]]*\]|"[^"]*"|'[^']*'|[^,])+""", values)
+        if not equals or not key.strip() or not parts:
+            raise BadInput("--vary", f"{text!r} is not key=value,value,..., as in 'spam.unresolvable=5 %,25 %,46 %'")
+        if key.strip() in found:
+            raise BadInput("--vary", f"{key.strip()!r} is given twice; write all of its values at once")
+        found[key.strip()] = [reader.written(part) for part in parts]
+    return found
+
+
 def _compressed(found: Scenario, longest: str) -> Scenario:
     from sim import units
-    from sim.errors import BadInput
     from sim.realise.replayed import compressed
 
     try:

@@ -1,4 +1,4 @@
-"""A comparison to charts: the story, the decision, the differences.
+"""Results to charts: a comparison to the story, the decision, the differences; a sweep; what decides.
 
 A chart's title is the sentence that it shows; its labels stand at the lines, and its caption says scenario, runs, seed and version.
 Figures are built without pyplot and leave no global state; nothing here writes a file.
@@ -13,11 +13,14 @@ from sim.plots.curves import story
 from sim.plots.intervals import DIFFERENCES, differences
 from sim.plots.points import decision
 from sim.plots.sheet import style
+from sim.plots.sweeps import sweep
+from sim.plots.tornado import tornado
+from sim.plots.warmup import welch
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["DIFFERENCES", "decision", "differences", "png", "story", "svg"]
+__all__ = ["DIFFERENCES", "decision", "differences", "png", "story", "svg", "sweep", "tornado", "welch"]
 
 
 def svg(figure: Figure) -> str:

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeVar
 
 import numpy as np
 
-from sim.comparison import Comparison
+from sim.scenario import Scenario
 from sim.units import Floats
 
 if TYPE_CHECKING:
@@ -211,18 +211,34 @@ class Sheet:
         self.figure.add_artist(Line2D((ends[:, 0] / w).tolist(), (ends[:, 1] / h).tolist(), color=color, linewidth=0.6))
 
 
-def fitted(draw: Callable[[Comparison, Sequence[str]], Sheet], comparison: Comparison) -> Figure:
+class Played(Protocol):
+    """What a caption names: a comparison, or anything else that was played."""
+
+    @property
+    def scenario(self) -> Scenario: ...
+    @property
+    def replications(self) -> int: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def version(self) -> str: ...
+
+
+Shown = TypeVar("Shown")
+
+
+def fitted(draw: Callable[[Shown, Sequence[str]], Sheet], shown: Shown) -> Figure:
     """The chart; labels that found no place are told in its caption instead."""
     with style():
-        sheet = draw(comparison, ())
+        sheet = draw(shown, ())
         if sheet.homeless:
-            sheet = draw(comparison, [f"Not labelled in the chart: {label}." for label in sheet.homeless])
+            sheet = draw(shown, [f"Not labelled in the chart: {label}." for label in sheet.homeless])
         return sheet.figure
 
 
-def caption(comparison: Comparison, *more: str) -> str:
-    runs = "1 run (no interval)" if comparison.replications == 1 else f"{comparison.replications} runs"
-    first = f"Scenario {comparison.scenario.name}, {runs}, seed {comparison.seed}, mailflow-sim {comparison.version}."
+def caption(played: Played, *more: str) -> str:
+    runs = "1 run (no interval)" if played.replications == 1 else f"{played.replications} runs"
+    first = f"Scenario {played.scenario.name}, {runs}, seed {played.seed}, mailflow-sim {played.version}."
     return " ".join([first, *(text for text in more if text)])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,7 @@ from sim.profiles import Tag
 from sim.profiles.responders import NOT_HERE
 from sim.report.arguments import arguments, how_to_measure
 from sim.report.figures import about, away, number, replay
+from sim.report.statistics import Rows, statistics, tables
 from sim.scenario import Scenario
 from sim.scenario.estimate import by_hand
 from sim.scenario.reader import plain
@@ -49,10 +51,12 @@ class Answer:
     footer: str
     reproduce: str
     replay: tuple[str, ...] = field(default=())
+    statistics: tuple[str, ...] = field(default=())
+    tables: tuple[tuple[str, Rows], ...] = field(default=())  # what stands above it, and its rows
 
 
-def answer(comparison: Comparison, command: str = "") -> Answer:
-    """The answer to the administrator."""
+def answer(comparison: Comparison, command: str = "", percentiles: Sequence[float] = ()) -> Answer:
+    """The answer to the administrator; with percentiles of the runs where they are asked for."""
     scenario = comparison.scenario
     wide = comparison.policies[comparison.widest]
     why, against, missing = arguments(comparison)
@@ -94,6 +98,8 @@ def answer(comparison: Comparison, command: str = "") -> Answer:
         ),
         reproduce=command or f"mailflow compare {scenario.name} --seed {comparison.seed} --replications {comparison.replications}",
         replay=_replay_lines(comparison),
+        statistics=statistics(comparison),
+        tables=tables(comparison, percentiles),
     )
 
 

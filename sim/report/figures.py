@@ -11,6 +11,7 @@ from sim.mail import Answer as Reason
 from sim.mail import word
 from sim.measures import MEASURES
 from sim.scenario import Scenario
+from sim.scenario.reader import plain
 
 __all__ = ["about", "away", "csv_rows", "document", "figures", "number", "replay"]
 
@@ -119,8 +120,19 @@ def _null(value: float) -> float | None:
 
 
 def csv_rows(comparison: Comparison) -> list[list[str]]:
-    """A header and one row per policy and measure."""
-    rows = [["policy", "measure", "unit", "mean", "half_width", "difference", "difference_half_width"]]
+    """A header and one row per policy and measure; varied keys come first, empty for the scenario itself."""
+    rows = [["policy", "measure", "unit", "mean", "half_width", "difference", "difference_half_width"], *_csv(comparison)]
+    if not comparison.cases:
+        return rows
+    keys = list(comparison.cases[0].settings)
+    found = [[*keys, *rows[0]], *(["" for _ in keys] + row for row in rows[1:])]
+    for case in comparison.cases:
+        found += [[plain(case.settings[key]) for key in keys] + row for row in _csv(case.result)]
+    return found
+
+
+def _csv(comparison: Comparison) -> list[list[str]]:
+    rows = []
     for name, outcome in comparison.policies.items():
         if outcome.available:
             for measure, entry in MEASURES.items():

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 
 from sim.report.answer import Answer, Table
 
-__all__ = ["text"]
+__all__ = ["columns", "filled", "text"]
 
 
 def text(found: Answer, width: int = 110) -> str:
     """The answer as plain text that can be pasted into a ticket."""
 
     def fill(line: str, indent: str = "") -> str:
-        """Wrapped, but never between a number and its sign."""
-        kept = line.replace(" %", "\xa0%").replace(" ± ", "\xa0±\xa0")
-        filled = textwrap.fill(
-            kept, width, initial_indent=indent, subsequent_indent=" " * len(indent), break_on_hyphens=False, break_long_words=False
-        )
-        return filled.replace("\xa0", " ")
+        return filled(line, indent, width)
 
     parts = [fill(found.sentence), fill(found.cost_and_gain), "", _aligned(found.table), ""]
     parts += [fill(line) for line in found.decided]
@@ -30,8 +26,30 @@ def text(found: Answer, width: int = 110) -> str:
         parts.append(fill("By hand: " + found.by_hand[0]))
         parts += [fill(line) for line in found.by_hand[1:]]
     parts += [fill(line) for line in found.replay]
+    for above, rows in found.tables:
+        parts += ["", fill(above), columns(rows)]
+    if found.statistics:
+        parts += ["", *map(fill, found.statistics)]
     parts += ["", fill(found.footer), found.reproduce]
     return "\n".join(parts)
+
+
+def filled(line: str, indent: str = "", width: int = 110) -> str:
+    """Wrapped, but never between a number and its sign."""
+    kept = line.replace(" %", "\xa0%").replace(" ± ", "\xa0±\xa0")
+    wrapped = textwrap.fill(
+        kept, width, initial_indent=indent, subsequent_indent=" " * len(indent), break_on_hyphens=False, break_long_words=False
+    )
+    return wrapped.replace("\xa0", " ")
+
+
+def columns(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of cells as aligned text: what begins with a digit, a sign or a dash stands at the right, and so does its head."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    right = [all(row[i][:1] in "0123456789-+−" for row in rows[1:]) for i in range(len(widths))]
+    return "\n".join(
+        "  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True)).rstrip() for row in rows
+    )
 
 
 def _aligned(table: Table) -> str:

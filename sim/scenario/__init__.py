@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,8 +117,7 @@ class Scenario:
         if value is not None:
             return value
         assert key in self.profile.settings, key
-        checked = reader.check({"title": "-", "days": 1, table: {name: self.profile.settings[key].value}}, f"profile {self.profile.name}")
-        return getattr(getattr(checked, table), name)
+        return _checked_default(self.profile.name, key)
 
     def _seconds(self, key: str) -> float:
         value = self.number(key)
@@ -308,6 +307,14 @@ def load(name: str | Path = "sbs_2003", settings: Mapping[str, object] | Iterabl
     plain, origins = reader.split(reader.parse(path), path.name)
     scenario = _compose(path.stem, str(path), plain, origins)
     return scenario.with_settings(settings) if settings else scenario
+
+
+@cache
+def _checked_default(profile: str, key: str) -> object:
+    """A profile's value of a key, read as a file's would be; once, since a sweep asks for it thousands of times."""
+    table, _, name = key.partition(".")
+    checked = reader.check({"title": "-", "days": 1, table: {name: profiles.find(profile).settings[key].value}}, f"profile {profile}")
+    return getattr(getattr(checked, table), name)
 
 
 def _compose(name: str, file: str, plain: dict[str, Any], origins: dict[str, reader.Origin]) -> Scenario:

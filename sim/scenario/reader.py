@@ -12,6 +12,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from sim.errors import BadInput, nearest
 from sim.profiles import Tag
 from sim.scenario.schema import Document
 
-__all__ = ["Origin", "assign", "check", "fields", "find", "kind", "known", "lesson", "parse", "plain", "shipped", "split"]
+__all__ = ["Origin", "assign", "check", "fields", "find", "kind", "known", "lesson", "parse", "plain", "shipped", "split", "written"]
 
 _LARGEST = 1_000_000  # bytes of a scenario file
 
@@ -135,6 +136,7 @@ def _complaint(error: ValidationError, file: str) -> tuple[str, str]:
     return f"{file}: {key}" if key else file, text + (f" (and {more} more)" if more else "")
 
 
+@cache
 def fields() -> dict[str, tuple[str, Any]]:
     """Every key of a scenario file to its meaning and pydantic field; members of a list of tables as `absence[].who`."""
     found: dict[str, tuple[str, Any]] = {}
@@ -176,10 +178,7 @@ def assign(plain: dict[str, Any], origins: dict[str, Origin], setting: str, wher
     if generic not in known and not generic.startswith("spam.mailboxes."):
         settable = [name for name in known if "[]" not in name] + ["spam.mailboxes.NAME"]
         raise BadInput(where, f"{key!r} is not a key of a scenario{nearest(key, settable)}; `mailflow show schema` lists them")
-    try:
-        value = tomllib.loads(f"value = {text.strip()}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text.strip()
+    value = written(text)
     if generic in known and "bool" in str(known[generic][1].annotation):
         value = {"yes": True, "no": False}.get(str(value), value)  # as `plain` writes them
     node: Any = plain
@@ -193,6 +192,14 @@ def assign(plain: dict[str, Any], origins: dict[str, Origin], setting: str, wher
             node = node.setdefault(step, {})
     node[last] = value
     origins[key] = Origin(f"given with {where}")
+
+
+def written(text: str) -> Any:
+    """A value from the command line as it would stand in a file; what is no TOML is a text, so that `5 %` needs no quotes."""
+    try:
+        return tomllib.loads(f"value = {text.strip()}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text.strip()
 
 
 def _steps(key: str) -> Iterator[str | int]:

@@ -3,8 +3,8 @@
 The order is (rank, next hop, id). After them one dispatch grants connections. SimPy alone would order by when things were scheduled, which
 is an accident of an implementation; two back ends can only agree to the bit on an order that is written down.
 
-What is due is collected until SimPy has nothing more at this time: the last timeout applies it, or, where a process has posted, one event
-of the lowest priority.
+A timeout that is alone at its time applies what it brings. Where SimPy has more at this time, whatever that is, what is due is collected,
+and one event of the lowest priority applies it.
 """
 
 from __future__ import annotations
@@ -61,11 +61,9 @@ class Instant:
         timeout.callbacks.append(self._reached)
 
     def _reached(self, timeout: Event) -> None:
-        if self._env.peek() <= self._env.now:  # more is to come at this time
-            self._due.append(timeout._value)
-        elif self._due:
-            self._due.append(timeout._value)
-            self._apply(timeout)
+        if self._env.peek() <= self._env.now:  # more is to come at this time, and it may be nothing that posts
+            rank, next_hop, id, apply, args = timeout._value
+            self.post(rank, next_hop, id, apply, *args)
         else:  # alone, as nearly always
             apply, args = timeout._value[3:]
             apply(*args)

@@ -1,0 +1,116 @@
+"""What was asked of the statistics beyond the answer: precision, the best policy, differences, percentiles, cases; in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from sim.comparison import MARGIN, Best, Comparison
+from sim.measures import MEASURES
+from sim.report.figures import number
+from sim.scenario.reader import plain
+from sim.statistics.intervals import LEVEL, estimate
+
+__all__ = ["Rows", "statistics", "tables"]
+
+_SHOWN: Final = ("wanted_told", "strangers_told", "notices_to_user", "queues_in_retry_peak")
+_NAMES: Final[Mapping[str, str]] = {
+    "wanted_told": "wanted told",
+    "strangers_told": "strangers told",
+    "notices_to_user": "notices to the absent",
+    "queues_in_retry_peak": "queues in Retry, peak",
+}
+
+
+Rows = tuple[tuple[str, ...], ...]  # a header and rows of cells
+
+
+def statistics(comparison: Comparison) -> tuple[str, ...]:
+    """Sentences on what was asked for, and nothing where nothing was."""
+    lines = [*_until(comparison), *_best(comparison.best)]
+    if not comparison.pairs:
+        lines.append("Every policy met mail of its own: differences are between independent runs, with Welch's intervals.")
+    if comparison.together and comparison.differences:
+        count = len(comparison.differences)
+        lines.append(
+            f"The {count} differences of each measure hold together at {LEVEL * 100:g} % (Bonferroni): each interval is at "
+            f"{comparison.level * 100:.1f} %."
+        )
+    return tuple(lines)
+
+
+def tables(comparison: Comparison, percentiles: Sequence[float] = ()) -> tuple[tuple[str, Rows], ...]:
+    """Tables of what was asked for, each with the line above it."""
+    found: list[tuple[str, Rows]] = []
+    if comparison.cases:
+        found.append(("Cases, on the same runs; assumed inputs are not varied in them:", _cases(comparison)))
+    if comparison.differences and (comparison.together or not comparison.pairs):
+        found.append((f"Differences to {comparison.baseline}:", _differences(comparison)))
+    for percent in percentiles:
+        head = (
+            f"Percentile {percent:g} of the runs, with the 95 % interval, which supposes no distribution; none: too few runs for that end."
+        )
+        found.append((head, _percentile(comparison, percent)))
+    return tuple(found)
+
+
+def _until(comparison: Comparison) -> list[str]:
+    lines = []
+    rows = comparison.policies[comparison.widest].rows
+    for wanted in comparison.until:
+        found = estimate(row[wanted.measure] for row in rows)
+        to = f"{wanted.share * 100:g} %" if wanted.share else f"{wanted.amount:g} {MEASURES[wanted.measure].unit}"
+        have = f"{number(found, wanted.measure)} {MEASURES[wanted.measure].unit} under {comparison.widest}"
+        reached = "known" if wanted not in comparison.missed else "NOT known"
+        lines.append(f"{wanted.measure} is {reached} to {to} after {comparison.replications} runs: {have}.")
+    return lines
+
+
+def _best(best: Best | None) -> list[str]:
+    if best is None:
+        return []
+    unit = "people" if best.measure == MARGIN else MEASURES[best.measure].unit
+    what = "margin (wanted told less strangers told, as the verdict weighs them)" if best.measure == MARGIN else best.measure
+    how = f"Kim and Nelson 2001, zone {best.zone:g} {unit}"
+    if not best.policy:
+        return [f"Best by {what}: not decided after {best.runs} runs between {', '.join(best.rivals)}; {best.most} decide it ({how})."]
+    beside = [name for name in best.rivals if name != best.policy]
+    tie = f" Not ruled out, and so within {best.zone:g} of it: {', '.join(beside)}." if beside else ""
+    return [
+        f"Best by {what}: {best.policy}. With a probability of {best.level * 100:g} % or more this is right if no other policy comes "
+        f"within {best.zone:g} of it, and is within {best.zone:g} of the best otherwise. {best.runs} runs decided it ({how}).{tie}"
+    ]
+
+
+def _differences(comparison: Comparison) -> Rows:
+    rows = [(name, *(number(found[m], m) for m in _SHOWN)) for name, found in comparison.differences.items()]
+    return (("policy", *(_NAMES[m] for m in _SHOWN)), *rows)
+
+
+def _percentile(comparison: Comparison, percent: float) -> Rows:
+    rows: list[tuple[str, ...]] = [("policy", *(_NAMES[m] for m in _SHOWN))]
+    for name, outcome in comparison.policies.items():
+        if outcome.available:
+            cells = []
+            for measure in _SHOWN:
+                found, places = outcome.percentile(measure, percent), MEASURES[measure].decimals
+                ends = ["none" if math.isnan(end) else f"{end:,.{places}f}" for end in (found.low, found.high)]
+                cells.append(f"{found.value:,.{places}f} ({ends[0]} to {ends[1]})")
+            rows.append((name, *cells))
+    return tuple(rows)
+
+
+def _cases(comparison: Comparison) -> Rows:
+    """A row per case: its settings, its answer, and what its widest policy does."""
+    keys = list(comparison.cases[0].settings)
+    rows: list[tuple[str, ...]] = [(*keys, "answer", "under", *(_NAMES[m] for m in _SHOWN))]
+    for case in comparison.cases:
+        result = case.result
+        wide, verdict = result.policies[result.widest], result.verdict
+        said = verdict.answer if verdict.answer in ("yes", "no") else f"{verdict.answer} {verdict.policy}"
+        if verdict.answer == "depends":
+            said = f"depends on {verdict.deciding}" if verdict.deciding != "replications" else "too few runs to say"
+        values = [plain(case.settings[key]) for key in keys]
+        rows.append((*values, said, result.widest, *(number(wide.measures[m], m) for m in _SHOWN)))
+    return tuple(rows)
