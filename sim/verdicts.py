@@ -6,7 +6,7 @@ everybody. A message is judged on its own, unless the responders are to remember
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email.errors import MessageError
 from email.header import decode_header, make_header
@@ -19,9 +19,10 @@ from sim.mail import NULL_SENDER, Answer, Outcome, Place
 from sim.policy.autoreply import Audience, Facts, History, Responder, grant, reasons
 from sim.profiles.responders import Autoresponder
 
-__all__ = ["Judged", "Written", "judge", "own_addresses", "reply", "trouble"]
+__all__ = ["Judged", "Seen", "Written", "judge", "look", "own_addresses", "reply", "trouble"]
 
 _DELIVERED: Final = ("Delivered-To", "X-Original-To", "Envelope-To")
+_LONGEST: Final = 1000  # characters that are kept of a header
 _EVIDENCE: Final[Mapping[Answer, tuple[str, ...]]] = {
     Answer.AUTO_SUBMITTED: ("Auto-Submitted",),
     Answer.PRECEDENCE: ("Precedence",),
@@ -33,8 +34,8 @@ _EVIDENCE: Final[Mapping[Answer, tuple[str, ...]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """A message and what each responder says to it."""
+class Seen:
+    """What is needed of a message to judge and to answer it; the rest of it is let go."""
 
     name: str
     at: float | None
@@ -43,9 +44,16 @@ class Judged:
     own: tuple[str, ...]  # the user's own addresses; empty: not known
     own_header: str  # where they come from; empty: they were given
     flags: int
-    answers: Mapping[str, Answer]  # by name of the responder
-    found: Mapping[Answer, str]  # what a rule looked at, as it stands in the message
+    found: Mapping[Answer, str]  # what a rule looks at, as it stands in the message
     fields: Mapping[str, str]  # what a reply is made of: sender, subject, id, references, reply_address
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A message and what each responder says to it."""
+
+    seen: Seen
+    answers: Mapping[str, Answer]  # by name of the responder
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,55 +85,44 @@ def own_addresses(mail: Mail) -> tuple[tuple[str, ...], str]:
     return ((first,), "To") if first else ((), "")
 
 
-def judge(
-    mails: Sequence[Mail], responders: Mapping[str, Responder], own: Sequence[str] = (), junk: bool = False, remember: bool = False
-) -> list[Judged]:
+def look(mail: Mail, own: Sequence[str] = ()) -> Seen:
+    """What is needed of a message. `own` are the user's addresses; by default the message's `own_addresses`."""
+    mine, header = (tuple(one.lower() for one in own), "") if own else own_addresses(mail)
+    return Seen(mail.name, mail.at, mail.sender or "", mail.from_used, mine, header, mail.flags(mine), _found(mail), _fields(mail))
+
+
+def judge(seen: Sequence[Seen], responders: Mapping[str, Responder], junk: bool = False, remember: bool = False) -> list[Judged]:
     """What each responder says to each message, in the order given; with `remember`, which wants times, in order of time.
 
-    `own` are the user's addresses; by default each message's `own_addresses`. `junk`: the messages were filed as junk."""
+    `junk`: the messages were filed as junk."""
     if remember:
-        mails = sorted(mails, key=lambda mail: mail.at or 0.0)
-    mine = [(tuple(one.lower() for one in own), "") if own else own_addresses(mail) for mail in mails]
-    flags = np.array([mail.flags(known) for mail, (known, _) in zip(mails, mine, strict=True)], dtype=np.uint32)
+        seen = sorted(seen, key=lambda one: one.at or 0.0)
     codes: dict[str, int] = {"": NULL_SENDER}
-    sender = np.array([codes.setdefault(mail.sender or "", len(codes)) for mail in mails], dtype=np.int64)
-    yes = np.ones(len(mails), dtype=np.bool_)
-    outcome = np.full(len(mails), Outcome.JUNK if junk else Outcome.MAILBOX, dtype=np.uint8)
-    facts = Facts(yes, yes, np.full(len(mails), Place.STRANGE, dtype=np.uint8), sender, flags, outcome)
+    sender = np.array([codes.setdefault(one.sender, len(codes)) for one in seen], dtype=np.int64)
+    flags = np.array([one.flags for one in seen], dtype=np.uint32)
+    yes = np.ones(len(seen), dtype=np.bool_)
+    outcome = np.full(len(seen), Outcome.JUNK if junk else Outcome.MAILBOX, dtype=np.uint8)
+    facts = Facts(yes, yes, np.full(len(seen), Place.STRANGE, dtype=np.uint8), sender, flags, outcome)
     answers = {name: reasons(Audience.EVERYBODY, responder, facts) for name, responder in responders.items()}
     if remember:
         for name, responder in responders.items():
             history = History()
             for i in np.flatnonzero(answers[name] == Answer.ANSWERED).tolist():
-                answers[name][i] = grant(history, responder, float(mails[i].at or 0.0), 0, 0, int(sender[i]))
-    return [
-        Judged(
-            name=mail.name,
-            at=mail.at,
-            sender=mail.sender or "",
-            from_used=mail.from_used,
-            own=known,
-            own_header=header,
-            flags=int(flags[i]),
-            answers={name: Answer(int(column[i])) for name, column in answers.items()},
-            found=_found(mail, {Answer(int(column[i])) for column in answers.values()}),
-            fields=_fields(mail),
-        )
-        for i, (mail, (known, header)) in enumerate(zip(mails, mine, strict=True))
-    ]
+                answers[name][i] = grant(history, responder, float(seen[i].at or 0.0), 0, 0, int(sender[i]))
+    return [Judged(one, {name: Answer(int(column[i])) for name, column in answers.items()}) for i, one in enumerate(seen)]
 
 
-def reply(judged: Judged, auto: Autoresponder, responder: Responder) -> list[Written]:
+def reply(seen: Seen, auto: Autoresponder, responder: Responder) -> list[Written]:
     """The reply to a message that is answered: its return path, then its headers."""
-    own = judged.own[0] if judged.own else "the user"
-    path = Written("return path", own if responder.user_return_path else "<>", auto.settings["replies.return_path"].source)
-    given = auto.settings["replies.return_path"].value != ("user" if responder.user_return_path else "null")
-    lines = [Written(path.name, path.text, "given") if given else path]
+    own = seen.own[0] if seen.own else "the user"
+    setting = auto.settings["replies.return_path"]
+    documented = setting.value == ("user" if responder.user_return_path else "null")
+    lines = [Written("return path", own if responder.user_return_path else "<>", setting.source if documented else "given")]
     for line in auto.reply:
         text = line.text
         if text and "{" in text:
             wanted = text[text.index("{") + 1 : text.index("}")]
-            text = text.format(**judged.fields) if judged.fields[wanted] else line.without
+            text = text.format(**seen.fields) if seen.fields[wanted] else line.without
         lines.append(Written(line.name, text, line.source))
     return lines
 
@@ -135,25 +132,21 @@ def _fields(mail: Mail) -> dict[str, str]:
     id = mail.text("Message-ID")
     return {
         "sender": f"<{mail.sender}>",
-        "subject": _decoded(mail.text("Subject")),
-        "id": id,
-        "references": f"{mail.text('References')} {id}".strip(),
-        "reply_address": _decoded(mail.text("Reply-To") or mail.text("From")),
+        "subject": _decoded(mail.text("Subject"))[:_LONGEST],
+        "id": id[:_LONGEST],
+        "references": f"{mail.text('References')} {id}".strip()[:_LONGEST],
+        "reply_address": _decoded(mail.text("Reply-To") or mail.text("From"))[:_LONGEST],
     }
 
 
-def _found(mail: Mail, whys: Iterable[Answer]) -> dict[Answer, str]:
-    """What stands in the message that a rule looked at."""
-    found: dict[Answer, str] = {}
-    for why in whys:
-        if why is Answer.SYSTEM_SENDER or why is Answer.OWN_ADDRESS:
-            found[why] = f"sender {mail.sender}, From {address(mail.text('From')) or 'without an address'}"
-        elif why is Answer.LIST_HEADER:
-            name = next((name for name in mail.headers if name.lower().startswith("list-")), "")
-            found[why] = f"{name}: {mail.text(name)}"
-        elif why in _EVIDENCE:
-            found[why] = "; ".join(f"{name}: {mail.text(name)}" for name in _EVIDENCE[why] if mail.text(name)) or "no To, no Cc"
-    return found
+def _found(mail: Mail) -> dict[Answer, str]:
+    """What stands in the message that a rule may look at."""
+    found = {why: "; ".join(f"{name}: {text}" for name in names for text in mail.texts(name)) for why, names in _EVIDENCE.items()}
+    listed = next((name for name in mail.headers if name.lower().startswith("list-")), "")
+    found[Answer.LIST_HEADER] = f"{listed}: {mail.text(listed)}" if listed else ""
+    found[Answer.SYSTEM_SENDER] = found[Answer.OWN_ADDRESS] = f"sender {mail.sender}; From: {mail.text('From')}"
+    found[Answer.NOT_TO_ME] = found[Answer.NOT_TO_ME] or "neither To nor Cc"
+    return {why: text[:_LONGEST] for why, text in found.items() if text}
 
 
 def _decoded(text: str) -> str:

@@ -20,11 +20,11 @@ ROWS = join([part for _, part in realise.hours(STORY, 1, 0, WORLD, 24)])
 NO_FILTER = Filter()
 
 
-def play(policy, rule=NO_FILTER, replies_on=True):
+def play(policy, rule=NO_FILTER, replies_on=True, scenario=STORY):
     absence = np.full(15, -1, dtype=np.int64)
     absence[0] = 0
     force = InForce(absence, np.full(15, replies_on), POLICIES[policy])
-    return deliver(ROWS, force, rule, STORY.responder(), History(), WORLD.key, 3.0)
+    return deliver(ROWS, force, rule, scenario.responder(), History(), WORLD.key, 3.0)
 
 
 def test_a_reply_to_the_same_message_has_the_same_id_and_time_under_every_policy():
@@ -60,3 +60,22 @@ def test_spam_junked_first_is_not_answered():
     outcome, answer, _ = play("external", Filter(FilterKind.JUNK_FIRST, hit=1.0, false_positive=0.0))
     assert (outcome[(ROWS.kind == Kind.SPAM) & (ROWS.mailbox >= 0)] == Outcome.JUNK).all()
     assert (answer[outcome == Outcome.JUNK] != Answer.ANSWERED).all()
+
+
+def test_another_responder_is_another_answer_to_the_same_rows():
+    # list mail of the story carries a List-* header or Precedence: bulk; Exchange minds the second, Sieve vacation both
+    listed = ROWS.kind == Kind.LIST
+    exchange, sieve = (
+        play("external", scenario=STORY.with_settings({"replies.responder": name}))[1][listed] for name in ("exchange-2003", "rfc5230")
+    )
+    assert not (sieve[exchange == Answer.PRECEDENCE] == Answer.ANSWERED).any()
+    assert (sieve == Answer.LIST_HEADER).sum() > 0
+    assert not (exchange == Answer.LIST_HEADER).any()
+
+
+def test_a_rate_limit_holds_in_every_hour_and_says_so_of_what_it_leaves_unanswered():
+    _, answer, replies = play("external", scenario=STORY.with_settings({"replies.rate_limit": "2/mailbox/hour"}))
+    arrived = ROWS.at[answer == Answer.ANSWERED]
+    assert len(arrived) == len(replies) > 0
+    assert all(((arrived >= at) & (arrived < at + 3600.0)).sum() <= 2 for at in arrived)
+    assert (answer == Answer.RATE_LIMIT).sum() > 0

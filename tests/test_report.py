@@ -61,6 +61,13 @@ def test_a_filter_before_the_reply_removes_most_strangers():
     assert any("Intelligent Message Filter" in line for line in report.answer(junked).decided)
 
 
+def test_what_is_not_this_server_s_own_is_said_to_be_simulated():
+    changed = STORY.with_settings({"replies.rate_limit": "5/mailbox/hour", "replies.responder": "rfc5230"})
+    decided = report.answer(experiment.compare(changed, ["external"], replications=2, jobs=2, bands=False)).decided
+    assert "replies.rate_limit 5/mailbox/hour is not a setting of this server: it is simulated." in decided
+    assert any(line.startswith("Replies as rfc5230 makes them") for line in decided)
+
+
 def test_a_filter_that_the_server_did_not_have_says_so():
     scenario = STORY.with_settings({"filter.kind": "refuse-unresolvable"})
     refused = experiment.compare(scenario, ["external"], replications=2, jobs=2, bands=False)

@@ -15,7 +15,7 @@ from sim.profiles import Tag
 from sim.profiles.responders import NOT_HERE, RESPONDERS, STANDARD
 from sim.scenario.replies import responder
 from sim.scenario.schema import Replies
-from sim.verdicts import judge
+from sim.verdicts import judge, look
 
 DEFAULTS = {name: responder(auto, Replies()) for name, auto in RESPONDERS.items()}
 ME = "ann@office.example"
@@ -33,7 +33,7 @@ def switched(name, **switches):
 
 def says(name, headers="", sender="pat@friends.example", own=(ME,), junk=False, to=f"To: {ME}\n", **switches):
     one = switched(name, **switches)
-    return judge([mail(f"{to}{headers}\n\n", sender)], {name: one}, own, junk)[0].answers[name]
+    return judge([look(mail(f"{to}{headers}\n\n", sender), own)], {name: one}, junk)[0].answers[name]
 
 
 # --- as the real ones answered -----------------------------------------------------------------
@@ -71,7 +71,7 @@ def answer(case, name):
         if config.get("sieve_vacation_check_recipient") == "no":
             switches["only_if_addressed"] = False
     one = switched(name, **switches)
-    return judge([mail(case["message"], case["envelope_from"])], {name: one}, own)[0].answers[name]
+    return judge([look(mail(case["message"], case["envelope_from"]), own)], {name: one})[0].answers[name]
 
 
 @pytest.mark.parametrize("name", ORACLES)

@@ -15,6 +15,7 @@ import typer
 from sim import __version__
 from sim.cli.compare import compare
 from sim.cli.new import new
+from sim.cli.reply import reply
 from sim.cli.run import run
 from sim.cli.show import show
 from sim.cli.test import check_scenarios
@@ -29,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help: drawing boxes would take half of the start-up
 )
-for command in (compare, run, new, show):
+for command in (compare, run, new, reply, show):
     app.command()(command)
 app.command("test")(check_scenarios)
 

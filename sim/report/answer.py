@@ -8,8 +8,10 @@ from typing import Any
 
 from sim.comparison import Assumption, Comparison, Outcome
 from sim.profiles import Tag
+from sim.profiles.responders import NOT_HERE
 from sim.report.arguments import arguments, how_to_measure
 from sim.report.figures import about, away, number, replay
+from sim.scenario import Scenario
 from sim.scenario.estimate import by_hand
 from sim.scenario.reader import plain
 from sim.units import words
@@ -180,6 +182,7 @@ def _decided(comparison: Comparison) -> tuple[str, ...]:
     kind = comparison.scenario.document.filter.kind
     if kind != "none":
         lines.append(f"Filter {kind} on {comparison.scenario.profile.short}: {comparison.scenario.profile.filters[kind]}.")
+    lines += _replies(comparison.scenario)
     if comparison.scenario.document.breaker is not None:
         opened = number(comparison.policies[comparison.widest].measures["breaker_open"], "breaker_open")
         lines.append(f"A breaker stops replies to the outside, for {opened} h of the run: not a setting of this server.")
@@ -190,6 +193,19 @@ def _decided(comparison: Comparison) -> tuple[str, ...]:
         f"{counts[Tag.ASSUMED]} assumed."
     )
     return tuple(lines)
+
+
+def _replies(scenario: Scenario) -> list[str]:
+    """What of the replies is not this server's own."""
+    lines = []
+    if scenario.autoresponder.name != scenario.profile.responder:
+        lines.append(f"Replies as {scenario.autoresponder.name} makes them ({scenario.autoresponder.title}), not {scenario.profile.short}.")
+    lines += [
+        f"{item.key} {plain(item.value)} is {NOT_HERE}: it is simulated."
+        for item in scenario.inputs()
+        if item.tag is Tag.SITE and item.source.startswith(NOT_HERE)
+    ]
+    return lines
 
 
 def _band(item: Assumption) -> str:

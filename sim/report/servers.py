@@ -11,7 +11,8 @@ from sim.mail import CONNECTION_FAILURES, PERMANENT, Code
 from sim.policy import retry
 from sim.policy.autoreply import POLICIES
 from sim.policy.retry import Expiry, Family, QueueRules
-from sim.profiles import Profile
+from sim.profiles import Profile, responders
+from sim.report.responders import page
 from sim.scenario import reader
 from sim.scenario.reader import plain
 from sim.scenario.rules import queue_rules
@@ -92,6 +93,9 @@ def server_page(profile: Profile) -> Iterator[str]:
     for key, setting in profile.settings.items():
         band = f" [{plain(setting.low)} to {plain(setting.high)}]" if setting.low is not None else ""
         yield f"  {key:32} {plain(setting.value):32} {setting.tag.value:11} {setting.source}{band}"
+    yield ""
+    yield f"Autoreplies ({profile.responder}; another with replies.responder)"
+    yield from (f"  {line}" for line in page(responders.find(profile.responder)))
     if profile.undocumented:
         yield ""
         yield "Not documented"
