@@ -320,6 +320,21 @@ def test_a_cause_that_is_off_adds_no_input_and_one_that_is_on_says_where_its_num
                 scenario.with_settings({item.key: end})
 
 
+def test_a_cause_is_a_table_of_the_file_and_its_numbers_may_carry_their_own_band_and_source(tmp_path):
+    file = tmp_path / "office.toml"
+    file.write_text(
+        'title = "one infected PC"\ndays = 1\n[office]\npeople = ["bob"]\n[cause.infected_pc]\nwho = "bob"\nfrom = "day 1 09:00"\n'
+        'rate = { value = "100/day", low = "10/day", high = "1000/day", source = "our firewall" }\n[cause.newsletter]\n'
+    )
+    scenario = sim.load(file)
+    assert [(cause.name, cause.who, cause.since, cause.until) for cause in scenario.causes] == [
+        ("infected_pc", "bob", 9 * 3600.0, DAY),
+        ("newsletter", "0", 0.0, 1800.0),
+    ]
+    rate = next(item for item in scenario.inputs() if item.key == "cause.infected_pc.rate")
+    assert (rate.value, rate.low, rate.high, rate.source, rate.tag) == ("100/day", "10/day", "1000/day", "our firewall", Tag.ASSUMED)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

@@ -142,3 +142,13 @@ def test_a_listing_that_refuses_wanted_mail_is_an_argument_and_forbids_to_answer
         STORY.with_settings({"verdict.stranger_weight": 0.0}), ["internal-only", "external"], replications=3, jobs=2, bands=False
     )
     assert free.verdict.answer == "yes"
+
+
+def test_the_trap_share_at_which_one_hit_is_to_be_expected_is_said_and_brings_about_one_hit():
+    found = experiment.compare(STORY, ["external"], replications=10, jobs=2, bands=False)
+    line = next(line for line in report.answer(found).not_modelled if line.startswith("listing"))
+    share = line.split("at a trap share of ")[1].split(",")[0]
+    at_even = STORY.with_settings({"spam.addresses.trap": share})
+    hits = experiment.compare(at_even, ["external"], replications=20, jobs=2, bands=False).policies["external"].measures["trap_hits"].mean
+    # Poisson of mean 1 over 20 runs: within 4 standard deviations, and the share is said to one digit
+    assert abs(hits - 1.0) < 4 / 20**0.5 + 0.1

@@ -86,11 +86,12 @@ def _verdict_of_rule_a(comparison: Comparison) -> str:
 def _listing(comparison: Comparison, holds: list[str], fails: list[str]) -> tuple[str, ...]:
     """Does the server get listed, and is wanted mail refused for it? Where the scenario has block lists; else what is not modelled."""
     scenario, m = comparison.scenario, comparison.policies[comparison.widest].measures
-    share, hits = scenario.document.spam.addresses.trap, m["trap_hits"].mean
-    even = (
-        f"; one per run is to be expected at a trap share of {share / hits * 100:.2g} %, which has no source" if share and hits > 0 else ""
-    )
-    traps = f"autoreplies that arrive at spamtraps: {number(m['trap_hits'], 'trap_hits')}{even}"
+    # replies that arrive fall on strangers, spammers and traps in proportion of their shares
+    arrived = m["backscatter"].mean + m["backscatter_spammers"].mean + m["backscatter_traps"].mean
+    even = 1.0 - scenario.document.spam.addresses.cumulative()[1]
+    traps = f"autoreplies that arrive at spamtraps: {number(m['trap_hits'], 'trap_hits')}"
+    if arrived >= 1:
+        traps += f"; one per run is to be expected at a trap share of {even / arrived * 100:.1g} %, and the share has no source"
     found = lists(scenario.document)
     if not found:
         return (f"listing of the server ({traps}; switch a list on with --set listing.spamcop.hits=2)",)
