@@ -12,7 +12,7 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo expectations test check format notebooks notebooks-run clean
+.PHONY: help install demo expectations docs test check format notebooks notebooks-run clean
 
 help: ## list the targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -36,6 +36,10 @@ demo: install ## run the main job: the answer, its table, charts and page go to 
 
 expectations: install ## check what every scenario expects of itself, and write what came out to scenarios/README.md
 	$(BIN)/mailflow test scenarios --table scenarios/README.md
+
+docs: install ## write the pages of docs/ that the program makes itself
+	$(BIN)/mailflow show assumptions > docs/assumptions.md
+	$(BIN)/mailflow show measures > docs/measures.md
 
 test: install ## run the tests; ARGS goes to pytest, as in make test ARGS='-m "not wheel"'
 	$(BIN)/pytest $(ARGS)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
+    "ATTRACTED",
     "CONNECTION_FAILURES",
     "HERE",
     "NULL_SENDER",
@@ -39,6 +40,7 @@ Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.uint32]  # of Flag
 
 NULL_SENDER: Final = -1
+ATTRACTED: Final = (1 << 40) + (13 << 34)  # row numbers of spam that came because a reply confirmed the address begin here
 HERE: Final = 0  # the office's own domain, Place.OFFICE << 40
 
 
@@ -57,6 +59,7 @@ class Kind(IntEnum):
     FORWARD = 9  # sent on by a user's rule
     RELAY = 10  # spam that leaves through this server: infected PC, stolen account, open relay
     NEWSLETTER = 11  # one of our own users to many
+    ECHO = 12  # what a responder outside answers to a reply of ours
 
 
 # Rows of the workload that leave through the outbound queues.
@@ -169,6 +172,7 @@ class Code(IntEnum):
     FULL = 9
     NO_MAILBOX = 10
     EXPIRED = 11  # our own verdict: too long in the queue
+    LISTED = 12  # refused since a block list has this server
 
 
 class Place(IntEnum):
@@ -197,10 +201,11 @@ TEXTS: Final = {
     Code.FULL: "452 4.2.2 mailbox full",
     Code.NO_MAILBOX: "550 5.1.1 user unknown",
     Code.EXPIRED: "4.4.7 message expired",
+    Code.LISTED: "550 5.7.1 refused: the sending server is on a block list",
 }
 # The whole queue fails, not the one message.
 CONNECTION_FAILURES: Final = frozenset({Code.DNS_TIMEOUT, Code.SERVFAIL, Code.REFUSED, Code.TIMEOUT, Code.BUSY})
-PERMANENT: Final = frozenset({Code.NXDOMAIN, Code.NO_MAILBOX})
+PERMANENT: Final = frozenset({Code.NXDOMAIN, Code.NO_MAILBOX, Code.LISTED})
 
 
 def address(where: Place, number: int) -> int:

@@ -15,47 +15,16 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from sim.mail import HERE, Answer, Ints, Kind, Outcome, Truth, word
+from sim import detection
+from sim.counts import Steps
+from sim.mail import ATTRACTED, HERE, Answer, Code, Ints, Kind, Outcome, Truth, word
 from sim.policy.autoreply import POLICIES
 from sim.record import Record
-from sim.units import HOUR, Floats, Seconds
+from sim.units import DAY, HOUR, Floats, Seconds
 
 __all__ = ["CURVES", "MEASURES", "Curve", "Measure", "Steps", "Summary", "Values", "View", "measure", "moments", "summarise"]
 
 Bools = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class Steps:
-    """A count over time: `level[i]` holds from `at[i]` to `at[i + 1]`; before `at[0]` it is 0."""
-
-    at: Floats
-    level: Ints
-
-    @classmethod
-    def of(cls, starts: Floats, ends: Floats) -> Steps:
-        """How many of the intervals [start, end) hold; an end of NaN never comes."""
-        ends = ends[~np.isnan(ends)]
-        times = np.unique(np.concatenate([starts, ends]))
-        level = np.searchsorted(np.sort(starts), times, side="right") - np.searchsorted(np.sort(ends), times, side="right")
-        return cls(times, level.astype(np.int64))
-
-    def before(self, times: Floats) -> Floats:
-        """The count just before each time."""
-        return np.concatenate([[0], self.level])[np.searchsorted(self.at, times, side="left")].astype(np.float64)
-
-    def peak(self) -> float:
-        """The highest count."""
-        return float(self.level.max(initial=0))
-
-    def mean(self, horizon: Seconds) -> float:
-        """Mean over [0, horizon)."""
-        return float((self.level * np.diff(np.append(np.minimum(self.at, horizon), horizon))).sum()) / horizon
-
-    def first_above(self, limit: float) -> float:
-        """When the count first exceeds a limit; NaN if never."""
-        above = np.flatnonzero(self.level > limit)
-        return float(self.at[above[0]]) if len(above) else float("nan")
 
 
 class View:
@@ -120,6 +89,60 @@ class View:
         return Steps.of(self.queues["since"], self.queues["until"])
 
     @cached_property
+    def alarms(self) -> dict[str, detection.Alarm]:
+        """What each alarm rule shows."""
+        return {name: detection.alarm(self.record, name) for name in detection.RULES}
+
+    @cached_property
+    def automatic(self) -> Bools:
+        """Replies, notices and receipts to the outside: what no person wrote."""
+        found: Bools = np.isin(self.messages["kind"], _AUTOMATIC) & (self.messages["next_hop"] != HERE)
+        return found
+
+    def automatic_to(self, truth: Truth, kinds: tuple[Kind, ...], arrived: bool = True) -> float:
+        """How many of them went, or arrived, at addresses of a kind."""
+        m = self.messages
+        which = self.automatic & (m["truth"] == truth) & np.isin(m["kind"], kinds)
+        return float((which & (m["outcome"] == Outcome.DELIVERED)).sum() if arrived else which.sum())
+
+    def turns(self) -> Ints:
+        """Replies of ours in each mail loop: int64[loops]."""
+        m = self.messages
+        _, count = np.unique(m["root"][m["kind"] == Kind.AUTOREPLY], return_counts=True)
+        return count[count > 1].astype(np.int64)
+
+    def listed(self) -> Steps:
+        """On how many block lists the server stands."""
+        return self._acts("listed by ")
+
+    def _acts(self, what: str) -> Steps:
+        """How many acts of a kind are under way."""
+        acts = self.record.columns("acts")
+        on = np.array([act.startswith(what) for act in acts["what"].tolist()], dtype=np.bool_)
+        return Steps.of(acts["at"][on], acts["until"][on])
+
+    def breaker_open(self) -> Steps:
+        """Is the breaker open?"""
+        return self._acts("breaker open")
+
+    @cached_property
+    def compromises(self) -> list[tuple[Seconds, Seconds]]:
+        """Spans in which somebody misuses the server."""
+        return detection.compromises(self.record)
+
+    def compromise_noticed(self, rule: str) -> float:
+        """From the beginning of a compromise until the rule's alarm goes off anew; the rest of the run where it never does."""
+        if not self.compromises:
+            return float("nan")
+        begins = min(self.compromises)[0]
+        noticed = self.alarms[rule].after(begins)
+        return (self.run.horizon if np.isnan(noticed) else noticed) - begins
+
+    def compromise_missed(self, rule: str) -> float:
+        """1 where the alarm does not go off anew after a compromise has begun, else 0; NaN where there is none."""
+        return float(np.isnan(self.alarms[rule].after(min(self.compromises)[0]))) if self.compromises else float("nan")
+
+    @cached_property
     def hung(self) -> Steps:
         """Autoreplies that have been deferred and still wait."""
         m, which = self.messages, self.autoreplies & ~np.isnan(self.messages["deferred_at"])
@@ -174,6 +197,30 @@ class Measure:
     decimals: int = 1
 
 
+def _alarms(name: str, rule: detection.Rule) -> dict[str, Measure]:
+    """Four measures of an alarm rule."""
+    return {
+        f"alarm_after_{name}": Measure("h", f"until an alarm first goes off: {rule.meaning}", lambda v: v.alarms[name].first() / HOUR),
+        f"false_alarm_days_{name}": Measure(
+            "d", f"days with an alarm and no compromise: {rule.meaning}", lambda v: v.alarms[name].days(v.compromises)
+        ),
+        f"compromise_noticed_{name}": Measure(
+            "d",
+            f"from the beginning of a compromise until an alarm goes off anew, the rest of the run if never: {rule.meaning}",
+            lambda v: v.compromise_noticed(name) / DAY,
+            2,
+        ),
+        f"compromise_missed_{name}": Measure(
+            "runs",
+            f"share of runs in which no alarm goes off anew after a compromise begins: {rule.meaning}",
+            lambda v: v.compromise_missed(name),
+            2,
+        ),
+    }
+
+
+_AUTOMATIC: Final = (Kind.AUTOREPLY, Kind.FAILURE, Kind.DELAY, Kind.RECEIPT)
+_NOTICES: Final = (Kind.FAILURE, Kind.DELAY, Kind.RECEIPT)
 _STRANGERS: Final = (Truth.FORGED_REAL, Truth.SPAMMER, Truth.TRAP)
 MEASURES: Final[Mapping[str, Measure]] = {
     "wanted_told": Measure("people", "wanted people outside who got an autoreply", lambda v: v.people((Truth.WANTED,)), 1),
@@ -183,6 +230,25 @@ MEASURES: Final[Mapping[str, Measure]] = {
     "spammers_told": Measure(
         "people", "of the strangers, spammers, who now know the address is live", lambda v: v.people((Truth.SPAMMER,)), 1
     ),
+    "spam_attracted": Measure(
+        "messages",
+        "spam that came only because a reply confirmed the address (a what-if)",
+        lambda v: float(
+            ((v.messages["root"] >= ATTRACTED) & (v.messages["root"] < ATTRACTED + (1 << 34)) & (v.messages["kind"] == Kind.SPAM)).sum()
+        ),
+    ),
+    "answers_to_replies": Measure(
+        "messages", "answers of responders outside to our replies", lambda v: float((v.messages["kind"] == Kind.ECHO).sum())
+    ),
+    "loops": Measure(
+        "chains", "mail loops: chains in which our responder answered an answer to its reply", lambda v: float(len(v.turns()))
+    ),
+    "loop_longest": Measure("replies", "replies of ours in the longest chain", lambda v: float(v.turns().max(initial=0))),
+    "breaker_open": Measure(
+        "h",
+        "time for which a breaker kept replies from the outside (not a setting of any server here)",
+        lambda v: v.breaker_open().mean(v.run.horizon) * v.run.horizon / HOUR,
+    ),
     "trap_hits": Measure(
         "messages", "autoreplies that arrived at spamtraps", lambda v: float((v.told & (v.messages["truth"] == Truth.TRAP)).sum()), 1
     ),
@@ -190,6 +256,46 @@ MEASURES: Final[Mapping[str, Measure]] = {
         "messages",
         "autoreplies that arrived at innocent people whose address was forged",
         lambda v: float((v.told & (v.messages["truth"] == Truth.FORGED_REAL)).sum()),
+    ),
+    "backscatter_notices": Measure(
+        "messages",
+        "failure and delay notices and receipts that arrived at innocent people whose address was forged",
+        lambda v: v.automatic_to(Truth.FORGED_REAL, _NOTICES),
+    ),
+    "backscatter_spammers": Measure(
+        "messages", "replies, notices and receipts that arrived at spammers", lambda v: v.automatic_to(Truth.SPAMMER, _AUTOMATIC)
+    ),
+    "backscatter_traps": Measure(
+        "messages", "replies, notices and receipts that arrived at spamtraps", lambda v: v.automatic_to(Truth.TRAP, _AUTOMATIC)
+    ),
+    "backscatter_nobody": Measure(
+        "messages",
+        "replies, notices and receipts to addresses that nobody has: they bounce or hang",
+        lambda v: v.automatic_to(Truth.FORGED_DEAD, _AUTOMATIC, arrived=False),
+    ),
+    "spam_relayed": Measure(
+        "messages",
+        "spam from an infected PC, a stolen account or an open relay that arrived",
+        lambda v: float(((v.messages["kind"] == Kind.RELAY) & (v.messages["outcome"] == Outcome.DELIVERED)).sum()),
+    ),
+    "trap_hits_all": Measure(
+        "messages",
+        "messages of any kind that arrived at spamtraps",
+        lambda v: float(
+            ((v.messages["truth"] == Truth.TRAP) & (v.messages["next_hop"] != HERE) & (v.messages["outcome"] == Outcome.DELIVERED)).sum()
+        ),
+    ),
+    "listed": Measure("runs", "share of runs in which a block list has the server", lambda v: float(v.listed().peak() > 0), 2),
+    "listed_hours": Measure(
+        "h",
+        "time on at least one block list",
+        lambda v: Steps(v.listed().at, np.minimum(v.listed().level, 1)).mean(v.run.horizon) * v.run.horizon / HOUR,
+    ),
+    "listed_after": Measure("h", "until a block list first has the server", lambda v: v.listed().first_above(0) / HOUR),
+    "wanted_refused": Measure(
+        "messages",
+        "wanted outbound messages refused because a block list has the server",
+        lambda v: float(((v.messages["kind"] == Kind.OUTBOUND) & (v.messages["last_code"] == Code.LISTED)).sum()),
     ),
     "notices_to_user": Measure("messages", "failure and delay notices that the absent find", lambda v: float(v.notices.sum())),
     "queues_in_retry_peak": Measure(
@@ -222,6 +328,7 @@ MEASURES: Final[Mapping[str, Measure]] = {
         ),
         1,
     ),
+    **{name: entry for rule, what in detection.RULES.items() for name, entry in _alarms(rule, what).items()},
     "drained_after": Measure("h", "from the switch-off until the last hung autoreply leaves", lambda v: v.drained_after() / HOUR, 1),
 }
 

@@ -147,6 +147,7 @@ class RunInfo:
     queued: int
     mailboxes: int
     absent: tuple[int, ...] = ()
+    alarms: dict[str, float] = field(default_factory=dict)  # limits of the rules in `sim.detection`, and "poll"
 
 
 @dataclass(eq=False)

@@ -26,5 +26,6 @@ def runs(scenario: Scenario, policies: Sequence[str], seed: int, replication: in
     """A replication under each policy, on the same workload and world."""
     world = realise.world(scenario, seed, replication)
     workload = list(realise.hours(scenario, seed, replication, world, _CHUNK))
+    gated = realise.attracted(scenario, seed, replication, world)
     for policy in policies:
-        yield Host(scenario, policy, seed, replication, world, workload).run()
+        yield Host(scenario, policy, seed, replication, world, workload, gated).run()

@@ -65,6 +65,10 @@ class Draw(IntEnum):
     TARGET_GONE = 69
     DOMAIN_GONE = 70
     UNKNOWN_SENDER = 71
+    ASKS_LIST = 72
+    ATTRACTED = 73
+    RESPONDS = 74
+    ECHO_FILTER = 75
 
 
 def _mix(z: int) -> int:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from sim.mail import Flags, Ints
 from sim.units import Floats
 
-__all__ = ["Rows", "empty", "join"]
+__all__ = ["Gated", "Rows", "empty", "in_order", "join"]
 
 
 @dataclass(slots=True)
@@ -42,6 +42,14 @@ class Rows:
         return Rows(*(getattr(self, name)[which] for name in Rows.__slots__))
 
 
+@dataclass(frozen=True, slots=True)
+class Gated:
+    """Rows that arrive only under some policies, and how many confirmations of its mailbox each needs: int64[n]."""
+
+    rows: Rows
+    needs: Ints
+
+
 def empty() -> Rows:
     """No rows."""
     none = np.zeros(0, dtype=np.int64)
@@ -67,3 +75,12 @@ def join(parts: list[Rows]) -> Rows:
     if not parts:
         return empty()
     return Rows(*(np.concatenate([getattr(part, name) for part in parts]) for name in Rows.__slots__))
+
+
+def in_order(parts: list[Rows]) -> Rows:
+    """Several pieces, each in order of (at, row), as one in that order."""
+    found = [part for part in parts if len(part)]
+    if len(found) < 2:
+        return found[0] if found else empty()
+    rows = join(found)
+    return rows.take(np.lexsort((rows.row, rows.at)))

@@ -9,6 +9,7 @@ import sim
 from sim import realise
 from sim.errors import BadInput
 from sim.forensics import Culprit, culprit, judge, rule_a, rule_b
+from sim.logs import iis
 from sim.mail import HERE, NULL_SENDER, Answer, Code, Dsn, Kind, Outcome, Place, Truth, address
 from sim.profiles import Tag
 from sim.record import Record
@@ -183,6 +184,16 @@ def test_relayed_spam_with_forged_senders_is_called_a_relay_and_its_reports_go_t
     reports = (table["kind"] == Kind.FAILURE) & ((table["caused_by"] & 15) == Kind.RELAY)
     assert reports.sum() > 100
     assert np.isin(table["recipient"][reports], table["sender"][relayed]).all()
+
+
+def test_relayed_spam_comes_in_before_it_goes_out_and_the_smtp_log_shows_both(tmp_path):
+    run = record("open-relay")
+    sessions = iis.sessions(iis.read(iis.write(run, tmp_path / "ex.log")))
+    arrived = run.messages[(run.messages["kind"] == "relay") & (run.messages["outcome"] == "delivered")]
+    names = dict(zip(run.addresses["address"], run.addresses["name"], strict=True))
+    for sender, recipient in zip(arrived["sender"][:20], arrived["recipient"][:20], strict=True):
+        mine = sessions[(sessions["sender"] == names[sender]) & (sessions["recipient"] == names[recipient])]
+        assert {"in", "out"} <= set(mine["direction"])
 
 
 def test_receipts_have_the_null_sender_and_are_taken_for_an_attack():

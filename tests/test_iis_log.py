@@ -113,14 +113,18 @@ def test_an_attempt_leaves_lines_only_where_a_connection_was_made(tmp_path):
         path, sessions = written(tmp_path, MESSAGES[5:], [attempt(REPLY, 65.0, code)])
         text = path.read_text()
         lines[code] = text.count("OutboundConnection")
-        assert sessions["status"].tolist() == {Code.OK: [250], Code.GREYLISTED: [451], Code.FULL: [452], Code.NO_MAILBOX: [550]}.get(
-            code, []
-        )
+        assert sessions["status"].tolist() == {
+            Code.OK: [250],
+            Code.GREYLISTED: [451],
+            Code.FULL: [452],
+            Code.NO_MAILBOX: [550],
+            Code.LISTED: [550],
+        }.get(code, [])
     # greeting, five commands with an answer each, and the answer to the message; without DATA three less; only the greeting
     assert lines[Code.OK] == 1 + 2 * 5 + 1
-    assert lines[Code.GREYLISTED] == lines[Code.FULL] == lines[Code.NO_MAILBOX] == 1 + 2 * 4
+    assert lines[Code.GREYLISTED] == lines[Code.FULL] == lines[Code.NO_MAILBOX] == lines[Code.LISTED] == 1 + 2 * 4
     assert lines[Code.BUSY] == 1
-    assert sum(lines.values()) == 12 + 3 * 9 + 1
+    assert sum(lines.values()) == 12 + 4 * 9 + 1
 
 
 def test_an_outbound_connection_says_from_whom_to_whom(tmp_path):

@@ -22,7 +22,7 @@ def show(
     what: Annotated[
         str,
         typer.Argument(
-            help="scenarios, policies, servers, responders, schema, a server, a responder, a key, or a scenario's file or name."
+            help="scenarios, policies, servers, responders, assumptions, measures, schema; or a server, a responder, a key, a scenario."
         ),
     ] = "scenarios",
     settings: Set = None,
@@ -31,6 +31,7 @@ def show(
     from sim import profiles, scenario
     from sim.profiles.responders import RESPONDERS
     from sim.report import responders
+    from sim.report.pages import assumptions, measures
     from sim.report.servers import server_list, server_page
     from sim.scenario import reader
 
@@ -39,6 +40,8 @@ def show(
         "policies": _policies,
         "servers": server_list,
         "responders": responders.listing,
+        "assumptions": assumptions,
+        "measures": measures,
         "schema": _schema,
     }
     key = re.sub(r"\[\d*\]", "[]", what)

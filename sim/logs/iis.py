@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from sim.errors import BadInput, BadOutput
-from sim.mail import HERE, NULL_SENDER, TEXTS, Code, Kind, Outcome
+from sim.mail import HERE, NULL_SENDER, TEXTS, Code, Kind, Outcome, Place
 from sim.record import Record, Table
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ _NETS: Final = ("192.0.2", "198.51.100", "203.0.113")  # the documentation range
 _OURS: Final = "192.168.16.2"  # what the wizard of SBS 2003 gives to the server
 _COMMAND: Final = "OutboundConnectionCommand"
 _RESPONSE: Final = "OutboundConnectionResponse"
-_OUTSIDE: Final = (Kind.SPAM, Kind.WANTED, Kind.LIST)
-_CONNECTED: Final = (Code.OK, Code.GREYLISTED, Code.FULL, Code.NO_MAILBOX, Code.BUSY)
+_OUTSIDE: Final = (Kind.SPAM, Kind.WANTED, Kind.LIST, Kind.ECHO)
+_CONNECTED: Final = (Code.OK, Code.GREYLISTED, Code.FULL, Code.NO_MAILBOX, Code.BUSY, Code.LISTED)
 _REFUSAL: Final = "550 5.7.1 Requested action not taken: message refused"
 
 
@@ -87,7 +87,8 @@ def _lines(record: Record) -> Iterator[str]:
     names = _Names.of(record)
     messages, attempts = record.columns("messages"), record.columns("attempts")
     row_of = {id: row for row, id in enumerate(messages["id"].tolist())}
-    inbound = np.flatnonzero((messages["next_hop"] == HERE) & np.isin(messages["kind"], _OUTSIDE))
+    relayed = (messages["kind"] == Kind.RELAY) & (messages["sender"] >> 40 != Place.OFFICE)  # comes in before it goes out
+    inbound = np.flatnonzero(((messages["next_hop"] == HERE) & np.isin(messages["kind"], _OUTSIDE)) | relayed)
     outbound = np.flatnonzero(np.isin(attempts["code"], _CONNECTED) & np.isin(attempts["message"], messages["id"]))
     ends = np.concatenate([messages["accepted_at"][inbound], attempts["at"][outbound] + attempts["seconds"][outbound]])
     ids = np.concatenate([messages["id"][inbound], attempts["message"][outbound]])

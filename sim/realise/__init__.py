@@ -12,18 +12,19 @@ from collections.abc import Iterator
 import numpy as np
 
 from sim.mail import NULL_SENDER, Code, Kind, Truth
+from sim.realise.attracted import attracted
 from sim.realise.away import Away
-from sim.realise.causes import Causes, merge, spells, unknown_senders
+from sim.realise.causes import Causes, spells, unknown_senders
 from sim.realise.people import People
 from sim.realise.replayed import replayed
 from sim.realise.spam import Spam
 from sim.scenario import Scenario
 from sim.streams import Generators
 from sim.units import HOUR, Seconds
-from sim.workload import Rows, join
+from sim.workload import Rows, in_order, join
 from sim.world import Fates, World
 
-__all__ = ["hours", "world"]
+__all__ = ["attracted", "hours", "world"]
 
 _UNRESOLVABLE = (Code.NXDOMAIN, Code.DNS_TIMEOUT)
 
@@ -95,4 +96,4 @@ class _Draw:
         rows.truth[spam] = self.outside.senders(rows.sender[spam], rows.sender_domain[spam])
         rows.truth[spam[rows.sender[spam] == NULL_SENDER]] = Truth.UNKNOWN
         rows.unresolvable[spam] = np.isin(self.outside.domains(rows.sender_domain[spam]), _UNRESOLVABLE)
-        return merge(rows, self.causes.rows(span))
+        return in_order([rows, self.causes.rows(span)])

@@ -17,10 +17,10 @@ from sim.scenario import Scenario
 from sim.scenario.causes import Newsletter, Targets
 from sim.streams import Draw, Generators, us
 from sim.units import HOUR, Floats, Seconds, grid
-from sim.workload import Rows, empty, join
+from sim.workload import Rows, empty, in_order
 from sim.world import GONE, TYPO, Spell, World
 
-__all__ = ["Causes", "merge", "spells", "unknown_senders"]
+__all__ = ["Causes", "spells", "unknown_senders"]
 
 _ROWS: Final = 1 << 40  # row numbers of causes begin here; each cause has 2**34 of them
 _FORGED: Final = 1 << 34  # numbers of addresses and domains that a relayed spam forges begin here
@@ -74,8 +74,7 @@ class Causes:
         """The rows of some hours, numbered, sorted by (at, row)."""
         parts = [self._sent(cause.name, cause.since, cause.until, hours) for cause in self.scenario.causes if cause.name in _SENDING]
         parts.append(self.letter.take(slice(*np.searchsorted(self.letter.at, (hours.start * HOUR, hours.stop * HOUR)))))
-        rows = join([part for part in parts if len(part)])
-        return rows.take(np.lexsort((rows.row, rows.at)))
+        return in_order(parts)
 
     def _sent(self, name: str, since: Seconds, until: Seconds, hours: range) -> Rows:
         """Spam of one cause."""
@@ -171,11 +170,3 @@ def _rows(
         unresolvable=unresolvable,
         dice=np.ones(n),
     )
-
-
-def merge(story: Rows, causes: Rows) -> Rows:
-    """Both in order of (at, row)."""
-    if not len(causes):
-        return story
-    rows = join([story, causes])
-    return rows.take(np.lexsort((rows.row, rows.at)))

@@ -186,6 +186,9 @@ def _decided(comparison: Comparison) -> tuple[str, ...]:
     kind = comparison.scenario.document.filter.kind
     if kind != "none":
         lines.append(f"Filter {kind} on {comparison.scenario.profile.short}: {comparison.scenario.profile.filters[kind]}.")
+    if comparison.scenario.document.breaker is not None:
+        opened = number(comparison.policies[comparison.widest].measures["breaker_open"], "breaker_open")
+        lines.append(f"A breaker stops replies to the outside, for {opened} h of the run: not a setting of this server.")
     tags = [item.tag for item in comparison.scenario.inputs() if item.tag is not Tag.SITE]
     counts = {tag: tags.count(tag) for tag in (Tag.MEASURED, Tag.DOCUMENTED, Tag.ASSUMED)}
     lines.append(

@@ -9,9 +9,13 @@ import math
 
 from sim.comparison import Comparison
 from sim.report.figures import about, away, number
+from sim.scenario.listing import lists
 from sim.units import HOUR, clock
 
 __all__ = ["arguments", "how_to_measure"]
+
+
+_LATE = 0.25  # days by which a compromise must be noticed later to count as hidden
 
 
 def arguments(comparison: Comparison) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
@@ -44,7 +48,8 @@ def arguments(comparison: Comparison) -> tuple[tuple[str, ...], tuple[str, ...],
                 f"{clock(wide.alert_at)}, "
                 f"at the peak {number(m['queues_in_retry_peak'], 'queues_in_retry_peak')} queues stand in Retry, and the "
                 "published rules, which ask "
-                "whether postmaster is the sender, would call it a relay. A queue view by sender, or one alert per sender, costs less."
+                f"whether postmaster is the sender, would call it {_verdict_of_rule_a(comparison)}. A queue view by sender, or one alert "
+                "per sender, costs less."
             )
         else:
             fails.append(f"the look of the queues (never more than {limit} in Retry in most runs)")
@@ -67,12 +72,77 @@ def arguments(comparison: Comparison) -> tuple[tuple[str, ...], tuple[str, ...],
     attempts = m["attempts_on_undelivered_autoreplies"].mean
     fails.append(f"queue length, load, DNS load (about {attempts / hours:,.0f} attempts an hour: harmless)")
     fails.append("'our responder follows the RFC' (header rules leave most spam answered)")
-    missing = (
-        f"listing of the server (autoreplies that arrive at spamtraps: {number(m['trap_hits'], 'trap_hits')}; the trap share is assumed)",
-        "mail loops",
-        "a real compromise that hides in the noise",
-    )
+    hidden = _compromise(comparison, holds, fails)
+    missing = (*_listing(comparison, holds, fails), *_loops(comparison, holds, fails), *hidden)
     return tuple(holds), tuple(fails), missing
+
+
+def _verdict_of_rule_a(comparison: Comparison) -> str:
+    """What rule A says of queues of autoreplies: it takes the null sender for postmaster (`forensics.rule_a`)."""
+    return "a relay" if comparison.scenario.responder().user_return_path else "a reverse NDR attack"
+
+
+def _listing(comparison: Comparison, holds: list[str], fails: list[str]) -> tuple[str, ...]:
+    """Does the server get listed, and is wanted mail refused for it? Where the scenario has block lists; else what is not modelled."""
+    scenario, m = comparison.scenario, comparison.policies[comparison.widest].measures
+    share, hits = scenario.document.spam.addresses.trap, m["trap_hits"].mean
+    even = (
+        f"; one per run is to be expected at a trap share of {share / hits * 100:.2g} %, which has no source" if share and hits > 0 else ""
+    )
+    traps = f"autoreplies that arrive at spamtraps: {number(m['trap_hits'], 'trap_hits')}{even}"
+    found = lists(scenario.document)
+    if not found:
+        return (f"listing of the server ({traps}; switch a list on with --set listing.spamcop.hits=2)",)
+    refused, narrow = m["wanted_refused"].mean, comparison.policies[comparison.baseline].measures["wanted_refused"].mean
+    text = (
+        f"on a list in {m['listed'].mean * 100:.0f} % of runs, for {number(m['listed_hours'], 'listed_hours')} h; wanted mail refused: "
+        f"{number(m['wanted_refused'], 'wanted_refused')} messages, {narrow:,.1f} under {comparison.baseline} ({traps})"
+    )
+    if comparison.widest == "external" and refused >= 1:
+        holds.append(f"The server gets listed and wanted mail is refused: {text}.")
+    else:
+        fails.append(f"listing of the server ({text})")
+    return ()
+
+
+def _loops(comparison: Comparison, holds: list[str], fails: list[str]) -> tuple[str, ...]:
+    """Do replies and the responders outside answer each other? Where the scenario has such responders; else what is not modelled."""
+    m = comparison.policies[comparison.widest].measures
+    if comparison.scenario.document.loops is None:
+        return ("mail loops (switch responders outside on with --set loops.responders='5 %')",)
+    text = (
+        f"{number(m['answers_to_replies'], 'answers_to_replies')} answers of other responders come back, "
+        f"{number(m['loops'], 'loops')} chains go on, the longest with {number(m['loop_longest'], 'loop_longest')} replies of ours"
+    )
+    if m["loops"].mean >= 1:
+        holds.append(f"Mail loops: {text}. It needs a reply to every message, or a history past its cap.")
+    else:
+        fails.append(f"mail loops ({text})")
+    return ()
+
+
+def _compromise(comparison: Comparison, holds: list[str], fails: list[str]) -> tuple[str, ...]:
+    """Does a real compromise hide in the noise? Where the scenario has one, with and without replies; else what is not modelled."""
+    scenario, wide = comparison.scenario, comparison.policies[comparison.widest]
+    days = number(wide.measures["false_alarm_days_queues"], "false_alarm_days_queues")
+    found = [cause.name.replace("_", " ") for cause in scenario.causes if cause.name in ("infected_pc", "stolen_account", "open_relay")]
+    quiet = next((p for name in ("off", "internal-only") if (p := comparison.policies.get(name)) is not None and p.available), None)
+    if not found or quiet is None or comparison.widest != "external":
+        how = "--set cause.infected_pc.from='day 4'"
+        return (f"a real compromise that hides in the noise (queues raise a false alarm on {days} days; switch one on with {how})",)
+    with_replies, without = (o.measures["compromise_noticed_queues"] for o in (wide, quiet))
+    missed = wide.measures["compromise_missed_queues"].mean * 100
+    text = (
+        f"with replies to everyone an alert on queues tells of the {found[0]} after "
+        f"{number(with_replies, 'compromise_noticed_queues')} days "
+        f"(in {missed:.0f} % of runs it says nothing new to the end of the run), without replies after "
+        f"{number(without, 'compromise_noticed_queues')} days; it is a false alarm on {days} days"
+    )
+    if with_replies.mean - without.mean > _LATE:
+        holds.append(f"A real compromise hides in the noise: {text}. Only if somebody watches queues; an alert per sender is not fooled.")
+    else:
+        fails.append(f"a real compromise that hides in the noise ({text})")
+    return ()
 
 
 _MEASURE = {

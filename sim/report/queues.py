@@ -26,8 +26,10 @@ def queue_view(scenario: Scenario, record: Record, at: Seconds) -> str:
     """The queues just before `at`, those in Retry first, as text, laid out as the server's own tool does."""
     queues = _queues(scenario, record, at)
     stamp = _stamp(scenario, at)
-    waiting = sum(queue.state == "Retry" for queue in queues)
-    title = f"Queues at {clock(at)} ({stamp}): {len(queues)}, {waiting} of them in Retry"
+    waiting, connecting = (sum(queue.state in states for queue in queues) for states in (("Retry", "Active"), ("Active",)))
+    title = f"Queues at {clock(at)} ({stamp}): {len(queues)}, {waiting} of them in Retry" + (
+        f", {connecting} of which are trying now" if connecting else ""
+    )
     if not queues:
         return f"{title}. All outbound queues are empty."
     draw = {"Queue Viewer": _queue_viewer, "Get-Queue": _get_queue}.get(scenario.profile.queue_tool, _qshape)

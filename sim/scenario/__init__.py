@@ -22,6 +22,7 @@ from sim.profiles import Profile, Setting, Tag, responders
 from sim.profiles.responders import Autoresponder
 from sim.scenario import calendar, causes, reader, replies
 from sim.scenario.calendar import Absence
+from sim.scenario.optional import off
 from sim.scenario.rules import queue_rules
 from sim.scenario.schema import Document
 from sim.units import DAY, HOUR, Seconds, words
@@ -183,6 +184,12 @@ class Scenario:
         ]
         return tuple(sorted(listed, key=lambda c: c.at))
 
+    def alarms(self) -> dict[str, float]:
+        """The limits of the alarm rules by name, and how often a monitor looks."""
+        rules = self.document.detection
+        names = ("poll", "pending", "oldest", "autoreplies", "messages")
+        return {"queues": float(self.document.verdict.alert_queues)} | {name: float(getattr(rules, name)) for name in names}
+
     @property
     def causes(self) -> tuple[causes.Cause, ...]:
         """The rival causes that are switched on."""
@@ -200,7 +207,7 @@ class Scenario:
         """Every value with unit, source and tag, in the order of the schema."""
         found = []
         for key, (meaning, info) in reader.fields().items():
-            if "[]" in key or key == "expect" or causes.off(self.document, key):  # what is expected of a run is no input of it
+            if "[]" in key or key == "expect" or off(self.document, key):  # what is expected of a run is no input of it
                 continue
             extra = info.json_schema_extra or {}
             node: Any = self.plain
@@ -218,7 +225,7 @@ class Scenario:
             elif isinstance(setting, Setting):
                 found.append(Input(key, setting.value, extra["unit"], meaning, setting.source, setting.tag, setting.low, setting.high))
             elif isinstance(node, dict) and node:
-                found.append(Input(key, node, extra["unit"], meaning, f"given in {self.file}", Tag.SITE))
+                found.append(Input(key, node, extra["unit"], meaning, f"given in {Path(self.file).name}", Tag.SITE))
             else:
                 default = str(info.default) if not isinstance(info.default, str | int | float | bool | list | dict | None) else info.default
                 found.append(Input(key, default, extra["unit"], meaning, extra["source"], Tag(extra["tag"]), extra["low"], extra["high"]))
@@ -286,6 +293,8 @@ class Scenario:
 
 
 def _toml(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{json.dumps(k)} = {_toml(v)}" for k, v in value.items()) + "}"
     return json.dumps(value) if isinstance(value, str | bool | list) else str(value)
 
 

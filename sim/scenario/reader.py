@@ -179,6 +179,8 @@ def assign(plain: dict[str, Any], origins: dict[str, Origin], setting: str, wher
         settable = [name for name in known if "[]" not in name] + ["spam.mailboxes.NAME"]
         raise BadInput(where, f"{key!r} is not a key of a scenario{nearest(key, settable)}; `mailflow show schema` lists them")
     value = written(text)
+    if generic in known and "bool" in str(known[generic][1].annotation):
+        value = {"yes": True, "no": False}.get(str(value), value)  # as `plain` writes them
     node: Any = plain
     *path, last = list(_steps(key))
     for step in path:

@@ -14,19 +14,23 @@ from dataclasses import replace
 import numpy as np
 import simpy
 
-from sim.mail import HERE, NULL_SENDER, OUTGOING, Answer, Code, Dsn, Kind, Outcome, Truth, born
+from sim.mail import HERE, NULL_SENDER, OUTGOING, Answer, Code, Dsn, Ints, Kind, Outcome, Truth, born
 from sim.names import Names
 from sim.policy.autoreply import History
 from sim.record import SCHEMA, Record, RunInfo, Table
 from sim.scenario import Scenario
 from sim.server import ledger
+from sim.server.breaker import Breaker
+from sim.server.gates import Gates
 from sim.server.inbound import InForce, deliver
 from sim.server.ledger import Batch, Born, Ledger
+from sim.server.loops import Loops
 from sim.server.outward import NOTICE, Outward
+from sim.server.reputation import Reputation
 from sim.server.transport import Message
 from sim.server.transport.processes import Transport
 from sim.units import Seconds
-from sim.workload import Rows
+from sim.workload import Gated, Rows, empty, in_order, join
 from sim.world import World
 
 __all__ = ["Host"]
@@ -43,16 +47,26 @@ class Host:
         replication: int,
         world: World,
         workload: Iterable[tuple[Seconds, Rows]],
+        gated: Gated | None = None,
     ) -> None:
         self.scenario, self.policy, self.seed, self.replication = scenario, policy, seed, replication
         self.env = simpy.Environment()
         self.world, self.workload = world, workload
-        self.transport = Transport(scenario.queue_rules(), self.world)
+        self.reputation = Reputation(world, scenario)
+        self.transport = Transport(scenario.queue_rules(), self.reputation if math.isfinite(self.reputation.lag) else world)
         self.rule, self.responder, self.history = scenario.filter(), scenario.responder(), History()
         boxes = scenario.document.office.mailboxes
-        self.force = InForce(np.full(boxes, -1, dtype=np.int64), np.ones(boxes, dtype=np.bool_), scenario.audience(policy))
+        self.audience = scenario.audience(policy)
+        self.force = InForce(np.full(boxes, -1, dtype=np.int64), np.ones(boxes, dtype=np.bool_), self.audience)
         self.ledger, self.outward = Ledger(), Outward(scenario, world)
-        self.step = self.outward.lag if self.outward.strangers_send else math.inf  # nothing that is done matters sooner than this
+        reports = self.outward.lag if self.outward.strangers_send else math.inf
+        confirmed = scenario.document.confirmed
+        self.gates = Gates(gated or Gated(empty(), np.zeros(0, dtype=np.int64)), confirmed.lag if confirmed is not None else math.inf)
+        self.loops = Loops(world, scenario)
+        # nothing that the transport does matters sooner than this
+        self.step = min(reports, self.reputation.lag, self.gates.lag, self.loops.lag)
+        self.breaker = Breaker.of(scenario)
+        self.looks = frozenset(self.breaker.looks(scenario.horizon))
         self.pending: list[Message] = []
         self.held = 0  # mail that waits for the store when the run ends
 
@@ -71,12 +85,13 @@ class Host:
                 while begin < moment:
                     until = min(moment, begin + self.step)
                     yield self.env.timeout(until - begin)
-                    self._play(rows.take(slice(*np.searchsorted(rows.at, (begin, until)))), until)
+                    story = rows.take(slice(*np.searchsorted(rows.at, (begin, until))))
+                    self._play(in_order([story, self.gates.open(begin, until)]), until)
                     begin = until
                 self._change(moment)
 
     def _edges(self) -> list[Seconds]:
-        edges = {0.0} | {change.at for change in self.scenario.changes}
+        edges = {0.0, *self.looks} | {change.at for change in self.scenario.changes}
         for absence in self.scenario.absences:
             edges |= {absence.since, absence.until}
         return sorted(edge for edge in edges if edge < self.scenario.horizon)
@@ -91,32 +106,51 @@ class Host:
             if change.at == now and change.replies is not None:
                 self.force.replies_on[change.mailbox] = change.replies
             if change.at == now and change.policy and self.policy == self.scenario.policy:
-                self.force.audience = self.scenario.audience(change.policy)
+                self.audience = self.scenario.audience(change.policy)
+        if now in self.looks:
+            self.breaker.look(now, self.transport.in_retry())
+        self.force.audience = self.breaker.narrow(self.audience)
 
     def _play(self, rows: Rows, until: Seconds) -> None:
         """Deliver the rows, then let the transport catch up."""
-        if len(rows):
-            self._deliver(rows)
+        echoes, turn = self.loops.due(until)
+        if len(echoes):
+            rows, turn = join([rows, echoes]), np.concatenate([np.zeros(len(rows), dtype=np.int64), turn])
+            order = np.lexsort((turn, rows.row, rows.at))
+            self._deliver(rows.take(order), turn[order])
+        elif len(rows):
+            self._deliver(rows, np.zeros(len(rows), dtype=np.int64))
         self.pending.sort(key=lambda message: (message.accepted_at, message.id))
         now = [message for message in self.pending if message.accepted_at < until]
         self.pending = self.pending[len(now) :]
         self.transport.submit(now)
         done = self.transport.advance(until)
         for m in done.settled:
+            note = self.ledger.sent.get(m.id)
             if m.dsn is Dsn.SENT:
-                self._send(self.outward.notice(m, self.ledger.sent.get(m.id), Kind.FAILURE, m.settled_at))
+                self._send(self.outward.notice(m, note, Kind.FAILURE, m.settled_at))
+            if note is not None and m.outcome is Outcome.DELIVERED:
+                self._arrived(m, note)
         told = self.scenario.profile.delays_autoreplies
         for at, m in done.delayed:
             if m.sender != NULL_SENDER and (told or m.id & 15 != Kind.AUTOREPLY):
                 self._send(self.outward.notice(m, self.ledger.sent.get(m.id), Kind.DELAY, at))
 
-    def _deliver(self, rows: Rows) -> None:
-        """What arrives, and what follows from it at once."""
+    def _arrived(self, message: Message, note: Born) -> None:
+        """What the outside makes of a message that has arrived there."""
+        if note.truth is Truth.TRAP:
+            self.reputation.trapped(message)
+        elif note.truth is Truth.SPAMMER and note.mailbox >= 0:
+            self.gates.confirm(note.mailbox, message.recipient, message.settled_at)
+        self.loops.arrived(message, note)
+
+    def _deliver(self, rows: Rows, turn: Ints) -> None:
+        """What arrives, and what follows from it at once. `turn`: of a mail loop, 0 for what begins a chain."""
         lag, key = self.scenario.document.world.reply_lag, self.world.key
         reached = self.outward.reaching(rows)
         seen = replace(rows, at=reached)
         outcome, answer, replies = deliver(
-            seen, self.force, self.rule, self.responder, self.history, key, lag, self.scenario.document.filter.recipients
+            seen, self.force, self.rule, self.responder, self.history, key, lag, self.scenario.document.filter.recipients, turn
         )
         stuck = np.isinf(reached)
         outcome[stuck], answer[stuck] = Outcome.QUEUED, Answer.NOT_ASKED
@@ -124,14 +158,25 @@ class Host:
         dsn = self.outward.duties(rows, outcome)
         code = np.where(outcome == Outcome.BOUNCED, Code.NO_MAILBOX, Code.NONE).astype(np.int64)
         settled = np.where(stuck, np.nan, reached)
-        self.ledger.batches.append(Batch(rows, outcome.astype(np.int64), answer.astype(np.int64), settled, code, dsn))
+        self.ledger.batches.append(Batch(rows, turn, outcome.astype(np.int64), answer.astype(np.int64), settled, code, dsn))
         truth = dict(zip(rows.row.tolist(), rows.truth.tolist(), strict=True))
         for reply in replies:
             if math.isinf(reply.accepted_at):
                 continue
             what = Truth(truth[reply.root])
             self._send(
-                Born(reply.id, reply.caused_by, what, reply.sender, HERE, reply.recipient, reply.next_hop, NOTICE, reply.accepted_at)
+                Born(
+                    reply.id,
+                    reply.caused_by,
+                    what,
+                    reply.sender,
+                    HERE,
+                    reply.recipient,
+                    reply.next_hop,
+                    NOTICE,
+                    reply.accepted_at,
+                    reply.mailbox,
+                )
             )
         absent = self.force.absence[np.maximum(rows.mailbox, 0)] >= 0
         for message in (*self.outward.from_arrivals(seen, outcome, dsn, absent), *self.outward.late(rows, reached)):
@@ -175,6 +220,7 @@ class Host:
             transport.queued() + self.held,
             scenario.document.office.mailboxes,
             tuple(sorted({a.mailbox for a in scenario.absences})),
+            scenario.alarms(),
         )
         messages, attempts = self.ledger.messages(transport.messages), ledger.attempts(transport.attempts)
         tables = {
@@ -189,7 +235,7 @@ class Host:
         return Record(tables, info, Names(office.domain, people, scenario.replay, scenario.replay_wanted, office.locale))
 
     def _acts(self) -> Table:
-        """Absences, changes, causes."""
+        """Absences, changes, causes, listings, the breaker."""
         rows: list[tuple[float, float, str, str]] = [
             (absence.since, absence.until, "absence", self.scenario.person(absence.mailbox)) for absence in self.scenario.absences
         ]
@@ -201,6 +247,10 @@ class Host:
         for cause in self.scenario.causes:
             who = cause.who if cause.who == "server" else self.scenario.person(self.scenario.mailbox(cause.who))
             rows.append((cause.since, cause.until, f"cause {cause.name.replace('_', '-')}", who))
+        rows += [(since, until, "breaker open", "server") for since, until in self.breaker.spans]
+        for name, since, until in self.reputation.listings():
+            if since < self.scenario.horizon:
+                rows.append((since, min(until, self.scenario.horizon), f"listed by {name.replace('_', '-')}", "server"))
         rows.sort(key=lambda row: row[0])
         return {name: np.array([row[i] for row in rows], dtype=column.dtype) for i, (name, column) in enumerate(SCHEMA["acts"].items())}
 

@@ -52,11 +52,13 @@ def deliver(
     key: int,
     lag: Seconds,
     recipients: bool = True,
+    turn: Ints | None = None,
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], list[Reply]]:
     """Outcome and answer of each row, uint8[n] each, and the replies in order of the rows. Rows on their way out stay QUEUED and NOT_ASKED.
 
     `recipients`: mail to a mailbox that does not exist is refused at RCPT; else it is taken, and BOUNCED. `key` and `lag` give the time
-    from delivery to the reply: a hash die of the reply's id, 0.5 to 1.5 times the mean."""
+    from delivery to the reply: a hash die of the reply's id, 0.5 to 1.5 times the mean. `turn`, int64[n]: which turn of a mail loop each
+    row is, from 1; 0 for what begins a chain, as all rows are where it is left out."""
     outside = rows.kind != Kind.INTERNAL
     outcome = admission.admit(rule, rows.kind == Kind.SPAM, outside, rows.unresolvable, rows.dice)
     outcome[(rows.mailbox < 0) & (outcome != Outcome.REFUSED)] = Outcome.REFUSED if recipients else Outcome.BOUNCED
@@ -75,9 +77,10 @@ def deliver(
         if granted is not Answer.ANSWERED:
             answer[i] = granted
             continue
-        id = born(row, Kind.AUTOREPLY)
+        n = int(turn[i]) if turn is not None else 0
+        id = born(row, Kind.AUTOREPLY, n)
         at = float(rows.at[i]) + max(0.001, grid(lag * (0.5 + u(key, id, Draw.REPLY_LAG))))
         back = mailbox if responder.user_return_path else NULL_SENDER
-        cause = born(row, Kind(int(rows.kind[i])))
+        cause = born(row, Kind(int(rows.kind[i])), max(0, n - 1))
         replies.append(Reply(id, row, cause, mailbox, back, sender, int(rows.sender_domain[i]), grid(at)))
     return outcome, answer, replies

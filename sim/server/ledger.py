@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sim.mail import HERE, OUTGOING, Answer, Code, Ints, Outcome, Truth
+from sim.mail import HERE, OUTGOING, Answer, Code, Ints, Kind, Outcome, Truth
 from sim.record import SCHEMA, Table
 from sim.server.transport import Episode, Message
 from sim.units import HOUR, Floats, Seconds
@@ -33,13 +33,16 @@ class Born:
     next_hop: int
     size: int
     accepted_at: Seconds
+    mailbox: int = -1  # the mailbox of ours that it speaks for
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows that came here, and what became of them: Outcome, Answer, when it was settled (NaN: not yet), last Code, Dsn."""
+    """Rows that came here, and what became of them: turn in a mail loop (0: none), Outcome, Answer, when it was settled (NaN: not yet),
+    last Code, Dsn."""
 
     rows: Rows
+    turn: Ints
     outcome: Ints
     answer: Ints
     settled_at: Floats
@@ -117,12 +120,13 @@ class Ledger:
 def _inbound(batch: Batch) -> Table:
     """Rows that came here; those on their way out are in `_carried`."""
     here = ~np.isin(batch.rows.kind, OUTGOING)
-    rows = batch.rows.take(here)
+    rows, turn = batch.rows.take(here), batch.turn[here]
+    before = np.maximum(turn - 1, 0) << 4
     return _table(
         len(rows),
-        id=(rows.row << 20) | rows.kind,
+        id=(rows.row << 20) | before | rows.kind,
         root=rows.row,
-        caused_by=-1,
+        caused_by=np.where(turn > 0, (rows.row << 20) | before | Kind.AUTOREPLY, -1),
         kind=rows.kind,
         truth=rows.truth,
         sender=rows.sender,

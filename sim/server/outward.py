@@ -27,7 +27,7 @@ __all__ = ["NOTICE", "Outward"]
 
 NOTICE: Final = 1000  # bytes of a reply, notice or receipt; assumed to change nothing
 _ELSEWHERE: Final = 1 << 36  # number of the address that a rule sends on to
-_FROM_OUTSIDE: Final = (Kind.SPAM, Kind.WANTED, Kind.LIST)
+_FROM_OUTSIDE: Final = (Kind.SPAM, Kind.WANTED, Kind.LIST, Kind.ECHO)
 _ASKING: Final = (Kind.WANTED, Kind.SPAM)  # kinds of mail that may ask for a receipt
 
 
@@ -111,6 +111,7 @@ class Outward:
             int(rows.sender_domain[i]),
             NOTICE,
             grid(float(rows.at[i]) + lag),
+            int(rows.mailbox[i]),
         )
 
     def _receipts(self, rows: Rows, outcome: npt.NDArray[np.uint8], absent: npt.NDArray[np.bool_]) -> Iterator[Born]:

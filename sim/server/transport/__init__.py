@@ -12,12 +12,26 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Protocol
 
 from sim.mail import Code, Dsn, Kind, Outcome
 from sim.record import EndedBy
 from sim.units import Seconds
 
-__all__ = ["Act", "Deed", "Done", "Episode", "Message"]
+__all__ = ["Act", "Deed", "Done", "Episode", "Message", "Outside"]
+
+
+class Outside(Protocol):
+    """What a transport asks of the outside; `sim.world.World` answers it."""
+
+    def connects(self, hop: int, now: Seconds) -> Code:
+        """What opening a connection to a next hop meets."""
+
+    def accepts(self, hop: int, recipient: int, met: Seconds, now: Seconds) -> Code:
+        """What a host that answers says to a recipient; `met` is when it first saw this sender and recipient."""
+
+    def seconds(self, code: Code, message: int, attempt: int, opens: bool, size: int) -> Seconds:
+        """How long an attempt holds its connection."""
 
 
 @dataclass(slots=True, eq=False)

@@ -27,11 +27,10 @@ from sim.mail import CONNECTION_FAILURES, PERMANENT, Code, Dsn, Kind, Outcome
 from sim.policy import bounce, retry
 from sim.policy.retry import QueueRules
 from sim.record import EndedBy
-from sim.server.transport import Act, Deed, Done, Episode, Message
+from sim.server.transport import Act, Deed, Done, Episode, Message, Outside
 from sim.server.transport.families import family
 from sim.server.transport.instant import Instant, Rank
 from sim.units import Seconds
-from sim.world import World
 
 __all__ = ["Queue", "Transport"]
 
@@ -71,7 +70,7 @@ class Queue:
 class Transport:
     """All outbound queues of a server."""
 
-    def __init__(self, rules: QueueRules, world: World) -> None:
+    def __init__(self, rules: QueueRules, world: Outside) -> None:
         self.rules, self.world = rules, world
         self.env = simpy.Environment()
         self.queues: dict[int, Queue] = {}
@@ -118,6 +117,10 @@ class Transport:
     def queued(self) -> int:
         """Messages in the live queues: ready, waiting alone, under way."""
         return sum(queue.waiting + queue.connections for queue in self.queues.values())
+
+    def in_retry(self) -> int:
+        """Next hops in a retry episode."""
+        return sum(queue.retry is not None for queue in self.queues.values())
 
     # What has a fixed order: one process each.
 
