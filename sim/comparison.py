@@ -233,20 +233,25 @@ def decide(
     assumptions: Sequence[Assumption],
     *,
     pairs: bool = True,
-    means_only: bool = False,
+    lean: float | None = None,
 ) -> Verdict:
     """The rule. W and S are the wanted people and the strangers told under a policy.
 
     yes: external replies have W > S x weight, delay no wanted mail for want of a connection, and have none refused for a listing. yes-to P:
     not so, but a narrower policy reaches W(P) >= enough x W(widest) and W(P) > S(P) x weight. no: neither. depends: the interval of a
-    deciding difference, or the band of an assumed input, crosses a limit. `means_only` leaves out the intervals: the answer if the means
-    were known exactly.
+    deciding difference, or the band of an assumed input, crosses a limit.
+
+    lean: the answer if every deciding difference were known, and lay so many half-widths above its mean: 0 is the answer by the means, and
+    where those for -1, 0 and 1 agree, chance does not matter to it.
     """
     rule = scenario.document.verdict
     deciding = assumptions[0].input.key if assumptions and assumptions[0].moves > 0.05 else ""
 
+    def leaning(found: Estimate) -> Estimate:
+        return found if lean is None else Estimate(found.mean + lean * found.half_width if lean else found.mean, 0.0, found.n)
+
     def margin(rows: Sequence[Mapping[str, float]]) -> Estimate:
-        return estimate(value(row, MARGIN, rule.stranger_weight) for row in rows)
+        return leaning(estimate(value(row, MARGIN, rule.stranger_weight) for row in rows))
 
     wide = policies[widest]
     gain = margin(wide.rows)
@@ -259,7 +264,7 @@ def decide(
             for band in (item.low, item.high):
                 if (margin([run.measures for run in band.runs]).mean > 0) != (gain.mean > 0):
                     return Verdict("depends", widest, item.input.key, gain)
-        if abs(gain.mean) < gain.half_width and not means_only:
+        if abs(gain.mean) < gain.half_width:
             return Verdict("depends", widest, deciding or "replications", gain)
         if positive:
             return Verdict("yes", "external", deciding, gain)
@@ -271,10 +276,10 @@ def decide(
             continue
         own = margin(outcome.rows)
         wanted = [rule.enough * row["wanted_told"] for row in wide.rows]
-        reach = difference([row["wanted_told"] for row in outcome.rows], wanted, paired=pairs)
+        reach = leaning(difference([row["wanted_told"] for row in outcome.rows], wanted, paired=pairs))
         told = outcome.measures["wanted_told"].mean
         if reach.mean >= 0 and own.mean > 0 and told > 0:
-            if min(reach.low, own.low) < 0 and not means_only:
+            if min(reach.low, own.low) < 0:
                 open_question = name
             elif best is None or told > best[0]:
                 best = (told, name)

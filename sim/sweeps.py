@@ -62,9 +62,9 @@ def sweep(
         if crosses is not None:
             label, sure = _side(found[judged], crosses)
             return Point(u, way.at(u), label, sure, found, told)
-        by_means = comparison.decide(result.scenario, result.policies, result.widest, (), means_only=True)
-        label = _label(by_means.answer, by_means.policy)
-        return Point(u, way.at(u), label, _label(result.verdict.answer, result.verdict.policy) == label, found, told, by_means)
+        leaning = [comparison.decide(result.scenario, result.policies, result.widest, (), lean=lean) for lean in (0.0, -1.0, 1.0)]
+        labels = [_label(verdict.answer, verdict.policy) for verdict in leaning]
+        return Point(u, way.at(u), labels[0], len(set(labels)) == 1, found, told, leaning[0])
 
     with workers(jobs) as executor:
         pool = Pool(executor, progress)

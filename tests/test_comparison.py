@@ -77,6 +77,15 @@ def test_it_depends_where_the_interval_crosses_the_limit():
     assert verdict(told("partners-only", 8.5, 0, spread=4), told("external", 14, 100)).answer == "depends"
 
 
+def test_the_answer_leans_with_the_ends_of_the_intervals():
+    # 10 wanted against 10.1 strangers: by the means no, at the upper end of the interval yes. t(2) s / sqrt 3 = 4.303 x 5 / 1.732 = 12.4
+    policies = {o.name: o for o in (told("internal-only", 0, 0), told("external", 10, 10.1, spread=5))}
+    assert [decide(STORY, policies, "external", (), lean=lean).answer for lean in (-1.0, 0.0, 1.0)] == ["no", "no", "yes"]
+    # a narrower policy that just misses enough of the wanted, 8.0 of 0.6 x 14 = 8.4, is a yes at the upper end
+    policies = {o.name: o for o in (told("partners-only", 8.0, 0, spread=1), told("external", 14, 100))}
+    assert [decide(STORY, policies, "external", (), lean=lean).answer for lean in (-1.0, 0.0, 1.0)] == ["no", "no", "yes-to"]
+
+
 def test_the_weight_of_a_stranger_and_what_is_enough_are_the_scenarios():
     lenient = STORY.with_settings({"verdict.stranger_weight": 0.0})
     outcomes = {o.name: o for o in (told("internal-only", 0, 0), told("external", 14, 100))}
