@@ -104,3 +104,11 @@ def test_a_mutated_file_is_a_scenario_or_one_clear_line(tmp_path, data):
     except BadInput as error:
         complaint = str(error)
     assert "\n" not in complaint
+
+
+def test_on_another_server_a_policy_that_it_lacks_becomes_the_next_narrower_one():
+    # the story goes back to internal-only on day 8; vacation(1) on qmail answers everybody or nobody
+    moved = sim.load(STORY).on_server("qmail")
+    assert moved.policy == "external"
+    assert [change.policy for change in moved.changes if change.policy] == ["off"]
+    assert moved.queue_rules() != sim.load(STORY).queue_rules()

@@ -269,6 +269,25 @@ class Scenario:
         changed = _compose(self.name, self.file if not listed else f"{self.file} with {where}", plain, origins)
         return replace(changed, replay=self.replay, replay_wanted=self.replay_wanted, compressed=self.compressed)
 
+    def on_server(self, name: str) -> Scenario:
+        """The same office on another server. A policy that it does not offer, in force or as a change, becomes the widest narrower one."""
+        profile = profiles.find(name)
+        offered = [policy for policy in POLICIES if not profile.policies[policy].why_not]
+        names = list(POLICIES)
+
+        def nearest_there(policy: object) -> object:
+            narrower = [known for known in offered if policy in names and names.index(known) <= names.index(str(policy))]
+            return narrower[-1] if narrower else policy
+
+        plain = copy.deepcopy(dict(self.plain))
+        server = plain.setdefault("server", {})
+        server |= {"profile": name, "policy": nearest_there(self.policy)}
+        for change in plain.get("change", []):
+            if "policy" in change:
+                change["policy"] = nearest_there(change["policy"])
+        changed = _compose(self.name, f"{self.file} with --server", plain, dict(self.origins))
+        return replace(changed, replay=self.replay, replay_wanted=self.replay_wanted, compressed=self.compressed)
+
     def with_replay(self, spam: Corpus | None = None, wanted: Corpus | None = None) -> Scenario:
         """The same scenario with its spam, or its wanted mail from outside, replaced by real messages."""
         return replace(self, replay=spam or self.replay, replay_wanted=wanted or self.replay_wanted, compressed=None)
