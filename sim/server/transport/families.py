@@ -166,7 +166,7 @@ class MessageRetries:
         message.failures += 1
         seconds = retry.wait(rules.kind, rules.params, message.accepted_at, now, message.failures)
         late = rules.expires is retry.Expiry.WHEN_THE_NEXT_IS_LATE and now + seconds > message.accepted_at + rules.expiry
-        if late or message.attempts == rules.most_attempts:
+        if late or 0 < rules.most_attempts <= message.attempts:
             self.transport.settle(message, Outcome.EXPIRED)
         else:
             self.transport.wait_alone(queue, message, seconds)
