@@ -146,6 +146,10 @@ class Verdict:
     deciding: str  # key of the assumed input that decides, or moves the headlines most; empty where none does
     margin: Estimate  # W - S * weight under external replies
 
+    def __str__(self) -> str:
+        """`yes-to partners-only`, `depends on spam.silent`."""
+        return {"yes-to": f"yes, to {self.policy} only", "depends": f"depends on {self.deciding}"}.get(self.answer, self.answer)
+
 
 @dataclass(frozen=True, slots=True)
 class Best:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sim import profiles
 from sim.errors import BadInput, Unavailable, nearest
@@ -31,7 +31,9 @@ from sim.units import DAY, HOUR, Seconds, words
 if TYPE_CHECKING:
     from sim.corpus import Corpus
 
-__all__ = ["Absence", "Change", "Compressed", "Input", "Scenario", "load"]
+__all__ = ["A_DEFAULT", "Absence", "Change", "Compressed", "Input", "Scenario", "load"]
+
+A_DEFAULT: Final = "a default that stands in for a fact of the site: put in your own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +240,8 @@ class Scenario:
                 found.append(Input(key, node, extra["unit"], meaning, f"given in {Path(self.file).name}", Tag.SITE))
             else:
                 default = str(info.default) if not isinstance(info.default, str | int | float | bool | list | dict | None) else info.default
-                found.append(Input(key, default, extra["unit"], meaning, extra["source"], Tag(extra["tag"]), extra["low"], extra["high"]))
+                source = A_DEFAULT if extra["source"] == "a fact of the site" else extra["source"]
+                found.append(Input(key, default, extra["unit"], meaning, source, Tag(extra["tag"]), extra["low"], extra["high"]))
         return found
 
     def assumed(self) -> list[Input]:
