@@ -115,6 +115,12 @@ def test_inputs_that_matter_are_weighed_and_all_others_are_ruled_out(played):
     assert found.samples == 256  # (2,000 - screening 500 at most - ends 10 x 5) / 5 = 290 or more: the power of two below
 
 
+def test_the_effect_of_chance_is_the_mean_difference_of_two_runs(played):
+    # of a die that is even over 10 the mean difference is 10 / 3, of the standard deviation 10 / sqrt 18; 16 trajectories or fewer
+    found = sensitivity.weigh(STORY, measure="strangers_told", jobs=1)
+    assert abs(found.chance.mean - 10 / 3) <= 4 * 10 / math.sqrt(18 * found.trajectories)
+
+
 def test_a_small_budget_gives_fewer_samples_and_where_nothing_matters_none(played):
     least = 4 * (len(STORY.assumed()) + 2) + 170  # four trajectories, and the ends of eight bands and the middle, ten times each
     found = sensitivity.weigh(STORY, measure="strangers_told", budget=least, jobs=1)
