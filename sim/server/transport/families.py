@@ -80,8 +80,6 @@ class QueueRetries:
                 message.deferred_at = now
         if queue.asleep:  # a sibling's connection failed at the same time: one sleep is enough
             return
-        for message in queue.ready:
-            message.wait_seconds += now - message.ready_since
         queue.failures = retry.next_failure(rules.kind, rules.params, queue.failures, code in rules.glitch_on)
         queue.asleep = True
         queue.naps += 1
