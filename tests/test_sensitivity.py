@@ -115,10 +115,17 @@ def test_inputs_that_matter_are_weighed_and_all_others_are_ruled_out(played):
     assert found.samples == 256  # (2,000 - screening 500 at most - ends 10 x 5) / 5 = 290 or more: the power of two below
 
 
-def test_the_effect_of_chance_is_the_mean_difference_of_two_runs(played):
-    # of a die that is even over 10 the mean difference is 10 / 3, of the standard deviation 10 / sqrt 18; 16 trajectories or fewer
-    found = sensitivity.weigh(STORY, measure="strangers_told", jobs=1)
-    assert abs(found.chance.mean - 10 / 3) <= 4 * 10 / math.sqrt(18 * found.trajectories)
+def test_the_effect_of_an_input_with_two_values_is_the_difference_between_them(monkeypatch):
+    def play(task: experiment.Task) -> dict[str, Summary]:
+        told = 60.0 if task.scenario.document.replies.ignore_precedence else 0.0
+        return {name: Summary(Values(dict.fromkeys(MEASURES, 0.0) | {"strangers_told": told}), {}, math.nan, {}) for name in task.policies}
+
+    monkeypatch.setattr(experiment, "play", play)
+    least = 4 * (len(STORY.assumed()) + 2) + 170
+    (item,) = sensitivity.weigh(STORY, measure="strangers_told", budget=least, jobs=1).matter
+    assert item.input.key == "replies.ignore_precedence"
+    assert item.effect.mean == pytest.approx(60.0)
+    assert item.swing == pytest.approx(60.0)
 
 
 def test_a_small_budget_gives_fewer_samples_and_where_nothing_matters_none(played):
