@@ -18,9 +18,10 @@ from sim.errors import BadInput, Unavailable, nearest
 from sim.policy import retry
 from sim.policy.admission import Filter, FilterKind
 from sim.policy.autoreply import POLICIES, Audience, Responder
+from sim.policy.intervention import Act
 from sim.profiles import Profile, Setting, Tag, responders
 from sim.profiles.responders import Autoresponder
-from sim.scenario import calendar, causes, reader, replies
+from sim.scenario import calendar, causes, hand, reader, replies
 from sim.scenario.calendar import Absence
 from sim.scenario.optional import off
 from sim.scenario.rules import queue_rules
@@ -49,13 +50,21 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Replies of a mailbox switched, an absence ended, or the server's policy changed, at a time."""
+    """Replies of a mailbox switched, an absence ended, the server's policy changed, or something done to the queues, at a time."""
 
     at: Seconds
     mailbox: int = -1
     replies: bool | None = None
     ends_absence: bool = False
     policy: str = ""
+    act: Act | None = None
+
+    def words(self) -> str:
+        """What is done."""
+        if self.act is not None:
+            return self.act.words()
+        switched = f"replies {'on' if self.replies else 'off'}"
+        return f"policy {self.policy}" if self.policy else "absence ends" if self.ends_absence else switched
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +188,7 @@ class Scenario:
                 None if c.replies is None else c.replies == "on",
                 c.absence is not None,
                 c.policy or "",
+                hand.act(c),
             )
             for c in self.document.change
         ]
@@ -375,6 +385,8 @@ def _consistent(scenario: Scenario) -> None:
                 scenario.audience(change.policy)
             if change.mailbox is not None:
                 scenario.mailbox(change.mailbox)
+            if hand.act(change) is not None and scenario.profile.no_hand:
+                raise Unavailable(f"change[{n}]", f"not available on {scenario.profile.short}: {scenario.profile.no_hand}")
             if document.days is not None and change.at > scenario.horizon:
                 raise wrong(f"change[{n}].at", f"is after the end of the run (days = {document.days:g})")
         for entry in document.absence:
