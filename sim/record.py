@@ -71,7 +71,7 @@ SCHEMA: Final[Mapping[str, Mapping[str, Column]]] = {
         "dsn": Column("uint8", "", "what became of the duty to report", mail.Dsn),
         "attempts": Column("int32", "", "delivery attempts that carried it"),
         "suspended": Column("int32", "", "deferrals without an attempt (Postfix family)"),
-        "wait_seconds": Column("float64", "s", "time it stood ready while no connection was free"),
+        "wait_seconds": Column("float64", "s", "time it stood ready for want of a connection; not behind one that then failed"),
         "connection_seconds": Column("float64", "s", "connection time its attempts used"),
     },
     "queues": {

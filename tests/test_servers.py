@@ -194,6 +194,13 @@ def test_a_failed_connection_defers_all_that_stand_ready_for_the_same_destinatio
     assert [(m.attempts, m.suspended) for m in transport.messages] == [(1, 0), (0, 1), (0, 1)]
 
 
+def test_a_message_that_was_suspended_before_its_first_attempt_waits_like_any_other():
+    # 0 attempts are not "as many as allowed" where no number is: it is tried at the scan at 600 s (due 300 s after 10 s)
+    transport = play(rules("postfix"), [mail(1), mail(2, at=10.0)], Dead(), until=700.0)
+    second = transport.messages[1]
+    assert (second.suspended, second.attempts, second.outcome) == (1, 1, Outcome.QUEUED)
+
+
 def test_no_more_delivery_processes_run_than_the_limit():
     limited = replace(rules("postfix"), connections=3)
     transport = play(limited, [mail(n, hop=n) for n in range(1, 10)], Dead(30.0), until=299.0)

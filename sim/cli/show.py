@@ -154,9 +154,7 @@ def _resolved(found: Scenario) -> Iterator[str]:
         yield f"away: {found.person(absence.mailbox)}, {clock(absence.since)} to {clock(absence.until)}"
     for change in found.changes:
         who = found.person(change.mailbox) if change.mailbox >= 0 else "server"
-        replies = f"replies {'on' if change.replies else 'off'}"
-        deed = f"policy {change.policy}" if change.policy else "absence ends" if change.ends_absence else replies
-        yield f"change: {clock(change.at)}, {who}: {deed}"
+        yield f"change: {clock(change.at)}, {who}: {change.words()}"
     for name, entry in found.document.expect.items():
         yield f"expected: {name}: {entry.limits}"
     estimate = by_hand(found)

@@ -171,15 +171,20 @@ def _marks(comparison: Comparison, wide: Outcome) -> tuple[list[_Mark], str]:
         found.append(_Mark(wide.alert_at, f"alert would fire: more than {limit} queues (assumed)", RED, "-."))
     else:
         unseen = f"No alert: not more than {limit} queues in Retry (assumed rule) in most runs."
-    offs: dict[Seconds, list[str]] = {}
+    changes: dict[Seconds, list[str]] = {}
+    offs: list[Seconds] = []
     for change in scenario.changes:
         if change.replies is False:
-            offs.setdefault(change.at, []).append(f"switched off: {scenario.person(change.mailbox)}")
+            changes.setdefault(change.at, []).append(f"switched off: {scenario.person(change.mailbox)}")
+            offs.append(change.at)
         elif change.policy and comparison.widest == scenario.policy:
-            offs.setdefault(change.at, []).append(f"policy {change.policy}")
-    found += [_Mark(at, "; ".join(what), INK, "--") for at, what in itertools.islice(offs.items(), 3)]
-    if len(offs) > 3:
-        unseen += f" {len(offs) - 3} later changes are not marked."
+            changes.setdefault(change.at, []).append(change.words())
+            offs.append(change.at)
+        elif change.act is not None:
+            changes.setdefault(change.at, []).append(change.words())
+    found += [_Mark(at, "; ".join(what), INK, "--") for at, what in itertools.islice(changes.items(), 3)]
+    if len(changes) > 3:
+        unseen += f" {len(changes) - 3} later changes are not marked."
     drained = wide.measures["drained_after"].mean if "drained_after" in wide.measures else math.nan
     if offs and math.isfinite(drained):
         found.append(_Mark(min(offs) + drained * HOUR, f"last reply leaves, {drained:.0f} h after the switch-off", GREEN, ":"))

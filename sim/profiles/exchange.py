@@ -169,6 +169,7 @@ EXCHANGE_ONLINE: Final = Profile(
     name="exchange-online",
     title="Exchange Online, Microsoft 365",
     short="Exchange Online",
+    no_hand="its queues are Microsoft's; Suspend-Queue, Retry-Queue and the like are for Exchange on premises only",
     settings=_SETTINGS
     | {
         "server.retry": Setting(

@@ -19,6 +19,7 @@ from sim.measures import MEASURES, View
 from sim.policy import retry
 from sim.record import Record
 from sim.report.consequences import consequences
+from sim.report.frost import FROZEN, Frost
 from sim.scenario import Scenario
 from sim.units import MINUTE, Floats, Seconds, clock, words
 
@@ -35,9 +36,10 @@ def queue_view(scenario: Scenario, record: Record, at: Seconds) -> str:
     queues = _queues(scenario, record, at)
     stamp = _stamp(scenario, at)
     waiting, connecting = (sum(queue.state in states for queue in queues) for states in (("Retry", "Active"), ("Active",)))
-    title = f"Queues at {clock(at)} ({stamp}): {len(queues)}, {waiting} of them in Retry" + (
-        f", {connecting} of which are trying now" if connecting else ""
-    )
+    frozen = sum(queue.state == FROZEN for queue in queues)
+    title = f"Queues at {clock(at)} ({stamp}): {len(queues)}, {waiting} of them in Retry"
+    title += f", {connecting} of which are trying now" if connecting else ""
+    title += f", {frozen} frozen" if frozen else ""
     if not queues:
         return f"{title}. All outbound queues are empty."
     draw = {"Queue Viewer": _queue_viewer, "Get-Queue": _get_queue}.get(scenario.profile.queue_tool, _qshape)
@@ -91,7 +93,7 @@ class _Queue:
 
 
 def _queues(scenario: Scenario, record: Record, at: Seconds) -> list[_Queue]:
-    m, q = record.columns("messages"), record.columns("queues")
+    m, q, frozen = record.columns("messages"), record.columns("queues"), Frost(record, at)
     there = (m["accepted_at"] < at) & ~(m["settled_at"] < at) & (m["next_hop"] != HERE)
     found = []
     for hop in np.unique(m["next_hop"][there]).tolist():
@@ -101,6 +103,8 @@ def _queues(scenario: Scenario, record: Record, at: Seconds) -> list[_Queue]:
         state, upcoming, failures, code = "Ready", math.nan, 0, Code.NONE
         if len(episode):
             state, upcoming, failures, code = _retry(scenario, record, hop, float(q["since"][episode[-1]]), at)
+        if hop in frozen:
+            state, upcoming = FROZEN, math.nan
         found.append(
             _Queue(
                 record.words.domain(hop),
@@ -162,7 +166,7 @@ def _get_queue(scenario: Scenario, queues: list[_Queue], at: Seconds) -> list[st
             (
                 queue.next_hop,
                 "DnsConnectorDelivery",
-                queue.state,
+                "Suspended" if queue.state == FROZEN else queue.state,
                 str(len(queue.accepted)),
                 str(queue.failures),
                 _stamp(scenario, queue.retry_at),

@@ -18,9 +18,10 @@ from sim.errors import BadInput, Unavailable, nearest
 from sim.policy import retry
 from sim.policy.admission import Filter, FilterKind
 from sim.policy.autoreply import POLICIES, Audience, Responder
+from sim.policy.intervention import Act
 from sim.profiles import Profile, Setting, Tag, responders
 from sim.profiles.responders import Autoresponder
-from sim.scenario import calendar, causes, reader, replies
+from sim.scenario import calendar, causes, hand, reader, replies
 from sim.scenario.calendar import Absence
 from sim.scenario.optional import off
 from sim.scenario.rules import queue_rules
@@ -49,13 +50,21 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Replies of a mailbox switched, an absence ended, or the server's policy changed, at a time."""
+    """Replies of a mailbox switched, an absence ended, the server's policy changed, or something done to the queues, at a time."""
 
     at: Seconds
     mailbox: int = -1
     replies: bool | None = None
     ends_absence: bool = False
     policy: str = ""
+    act: Act | None = None
+
+    def words(self) -> str:
+        """What is done."""
+        if self.act is not None:
+            return self.act.words()
+        switched = f"replies {'on' if self.replies else 'off'}"
+        return f"policy {self.policy}" if self.policy else "absence ends" if self.ends_absence else switched
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +188,7 @@ class Scenario:
                 None if c.replies is None else c.replies == "on",
                 c.absence is not None,
                 c.policy or "",
+                hand.act(c),
             )
             for c in self.document.change
         ]
@@ -267,6 +277,25 @@ class Scenario:
         for setting in listed:
             reader.assign(plain, origins, setting, where)
         changed = _compose(self.name, self.file if not listed else f"{self.file} with {where}", plain, origins)
+        return replace(changed, replay=self.replay, replay_wanted=self.replay_wanted, compressed=self.compressed)
+
+    def on_server(self, name: str) -> Scenario:
+        """The same office on another server. A policy that it does not offer, in force or as a change, becomes the widest narrower one."""
+        profile = profiles.find(name)
+        offered = [policy for policy in POLICIES if not profile.policies[policy].why_not]
+        names = list(POLICIES)
+
+        def nearest_there(policy: object) -> object:
+            narrower = [known for known in offered if policy in names and names.index(known) <= names.index(str(policy))]
+            return narrower[-1] if narrower else policy
+
+        plain = copy.deepcopy(dict(self.plain))
+        server = plain.setdefault("server", {})
+        server |= {"profile": name, "policy": nearest_there(self.policy)}
+        for change in plain.get("change", []):
+            if "policy" in change:
+                change["policy"] = nearest_there(change["policy"])
+        changed = _compose(self.name, f"{self.file} with --server", plain, dict(self.origins))
         return replace(changed, replay=self.replay, replay_wanted=self.replay_wanted, compressed=self.compressed)
 
     def with_replay(self, spam: Corpus | None = None, wanted: Corpus | None = None) -> Scenario:
@@ -371,6 +400,8 @@ def _consistent(scenario: Scenario) -> None:
                 scenario.audience(change.policy)
             if change.mailbox is not None:
                 scenario.mailbox(change.mailbox)
+            if hand.act(change) is not None and scenario.profile.no_hand:
+                raise Unavailable(f"change[{n}]", f"not available on {scenario.profile.short}: {scenario.profile.no_hand}")
             if document.days is not None and change.at > scenario.horizon:
                 raise wrong(f"change[{n}].at", f"is after the end of the run (days = {document.days:g})")
         for entry in document.absence:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -248,7 +248,7 @@ def kind(info: Any) -> str:
         "Expected": "table of limits by measure",
         "dict": "table of values by person",
         "list": "list",
-        "Literal": "one of " + ", ".join(map(str, getattr(info.annotation, "__args__", ()))),
+        "Literal": "one of " + ", ".join(map(str, _choices(info.annotation))),
     }
     found = next((name for start, name in names.items() if start in text), "")
     if found:
@@ -258,6 +258,12 @@ def kind(info: Any) -> str:
     return next(
         (words for word, words in parse.items() if word.lower() == {"share": "share", "s": "duration", "1/s": "rate"}.get(unit)), ""
     ) or ("yes or no" if "bool" in text else "number" if "int" in text or "float" in text else "text")
+
+
+def _choices(annotation: Any) -> tuple[object, ...]:
+    """The words of a Literal, or of one that may be left out."""
+    found = next((part for part in (annotation, *get_args(annotation)) if get_origin(part) is Literal), annotation)
+    return get_args(found)
 
 
 def known() -> list[str]:
