@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["story"]
+__all__ = ["days", "story"]
 
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -123,7 +123,7 @@ def _story(comparison: Comparison, unplaced: Sequence[str]) -> Sheet:
         sheet.label(lower, zeros, sheet.drawn(lower, np.array([0.0, end]), np.zeros(2)), INK, want=0.0)
     upper.tick_params(labelbottom=False)
     for ax in (upper, lower):
-        _days(ax, end, scenario.document.start, ax is lower)
+        days(ax, end, scenario.document.start, ax is lower)
     return sheet
 
 
@@ -247,7 +247,7 @@ def _others(sheet: Sheet, ax: Axes, times: Floats, curves: Mapping[str, Floats],
     return f"{listed(zero)}: 0"
 
 
-def _days(ax: Axes, end: Seconds, start: dt.date, last: bool) -> None:
+def days(ax: Axes, end: Seconds, start: dt.date, last: bool) -> None:
     """Ticks at midnights: days, weeks, or first days of months, at most ten or so, each with its name."""
     days = end / DAY
     if days <= 2:

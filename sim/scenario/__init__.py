@@ -31,7 +31,7 @@ from sim.units import DAY, HOUR, Seconds, words
 if TYPE_CHECKING:
     from sim.corpus import Corpus
 
-__all__ = ["A_DEFAULT", "Absence", "Change", "Compressed", "Input", "Scenario", "load"]
+__all__ = ["A_DEFAULT", "Absence", "Change", "Compressed", "Input", "Scenario", "default_rules", "load", "loads"]
 
 A_DEFAULT: Final = "a default that stands in for a fact of the site: put in your own"
 
@@ -336,8 +336,23 @@ def load(name: str | Path = "sbs_2003", settings: Mapping[str, object] | Iterabl
     Raises BadInput with file, key, what was found and what is wanted.
     """
     path = reader.find(str(name))
-    plain, origins = reader.split(reader.parse(path), path.name)
-    scenario = _compose(path.stem, str(path), plain, origins)
+    return _read(path.stem, str(path), reader.parse(path), settings)
+
+
+def loads(text: str, name: str = "office", settings: Mapping[str, object] | Iterable[str] = ()) -> Scenario:
+    """A scenario from the text of its file, for one that is written where it is used. `name` stands for the file in what is said of it."""
+    return _read(name, name, reader.parsed(text, name), settings)
+
+
+def default_rules(server: str) -> retry.QueueRules:
+    """The queue rules of a server, by the name of its profile, as it is delivered."""
+    profile = profiles.find(server)
+    return queue_rules(profile, lambda key: _checked_default(profile.name, key))
+
+
+def _read(name: str, file: str, document: Mapping[str, Any], settings: Mapping[str, object] | Iterable[str]) -> Scenario:
+    plain, origins = reader.split(document, Path(file).name)
+    scenario = _compose(name, file, plain, origins)
     return scenario.with_settings(settings) if settings else scenario
 
 
