@@ -16,6 +16,7 @@ __all__ = [
     "ATTRACTED",
     "CONNECTION_FAILURES",
     "HERE",
+    "NO_HOST",
     "NULL_SENDER",
     "OUTGOING",
     "PERMANENT",
@@ -173,6 +174,8 @@ class Code(IntEnum):
     NO_MAILBOX = 10
     EXPIRED = 11  # our own verdict: too long in the queue
     LISTED = 12  # refused since a block list has this server
+    NULL_MX = 13  # the domain says that it takes no mail (RFC 7505)
+    OVER_QUOTA = 14  # mailbox full, and that is final: 552
 
 
 class Place(IntEnum):
@@ -202,10 +205,13 @@ TEXTS: Final = {
     Code.NO_MAILBOX: "550 5.1.1 user unknown",
     Code.EXPIRED: "4.4.7 message expired",
     Code.LISTED: "550 5.7.1 refused: the sending server is on a block list",
+    Code.NULL_MX: "5.1.0 the domain does not accept mail (null MX)",
+    Code.OVER_QUOTA: "552 5.2.2 mailbox full",
 }
 # The whole queue fails, not the one message.
 CONNECTION_FAILURES: Final = frozenset({Code.DNS_TIMEOUT, Code.SERVFAIL, Code.REFUSED, Code.TIMEOUT, Code.BUSY})
-PERMANENT: Final = frozenset({Code.NXDOMAIN, Code.NO_MAILBOX, Code.LISTED})
+NO_HOST: Final = frozenset({Code.NXDOMAIN, Code.NULL_MX})  # DNS says that there is nobody to connect to
+PERMANENT: Final = NO_HOST | {Code.NO_MAILBOX, Code.LISTED, Code.OVER_QUOTA}
 
 
 def address(where: Place, number: int) -> int:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from sim.mail import Code, Ints, Place, Truth, place
+from sim.mail import NO_HOST, Code, Ints, Place, Truth, place
 from sim.streams import Draw, key, u, us
 from sim.units import WEEK, Seconds, grid
 
@@ -23,6 +23,8 @@ __all__ = ["FULL", "GONE", "TYPO", "Fates", "Spell", "World"]
 TYPO = 1 << 39  # added to the number of an address that was mistyped: nobody has it
 GONE = 1 << 38  # added to the number of a domain of Place.TARGET that is no more
 FULL = 1 << 37  # added to the number of an address of Place.TARGET whose mailbox is full
+_DNS = NO_HOST | {Code.DNS_TIMEOUT, Code.SERVFAIL}  # no address is known
+_NEVER = (Code.NXDOMAIN, Code.NULL_MX, Code.DNS_TIMEOUT, Code.TIMEOUT, Code.REFUSED)  # nobody there can be reached
 _LOOKUP: Seconds = grid(0.2)  # a DNS answer or a connection refused, there and back; assumed to change nothing
 _BANNER: Seconds = grid(1.0)  # connecting and being told 421
 _BANDWIDTH = 50_000.0  # bytes a second of an office line; assumed to change nothing
@@ -44,8 +46,14 @@ class Fates:
     outage: Seconds
     busy_spell: Seconds
     session: Seconds
-    connect_timeout: Seconds
+    connect_timeout: Seconds  # of each address
     dns_timeout: Seconds
+    null_mx: float = 0.0
+    several: float = 0.0
+    addresses: int = 1  # of a next hop that has several
+    first_dead: float = 0.0
+    tried: int = 1  # addresses that one attempt tries at most
+    for_good: float = 0.0  # of full mailboxes
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +89,12 @@ class World:
             Code.TIMEOUT: fates.connect_timeout,
             Code.REFUSED: _LOOKUP,
             Code.NXDOMAIN: _LOOKUP,
+            Code.NULL_MX: _LOOKUP,
             Code.BUSY: _BANNER,
         }
         return cls(key(seed, replication, 0), horizon, fates, spells, lengths)
 
-    # A domain: OK answers, NXDOMAIN, DNS_TIMEOUT, TIMEOUT (silent) and REFUSED for ever, BUSY now and then, GREYLISTED answers late.
+    # A domain: OK answers, NXDOMAIN, NULL_MX, DNS_TIMEOUT, TIMEOUT (silent) and REFUSED for ever, BUSY now and then, GREYLISTED late.
 
     def domains(self, domains: Ints) -> npt.NDArray[np.uint8]:
         """The fate of each domain, a Code. int64[n] to uint8[n]."""
@@ -99,6 +108,8 @@ class World:
         fate[strange & (answers < f.silent + f.refusing + f.busy)] = Code.BUSY
         fate[strange & (answers < f.silent + f.refusing)] = Code.REFUSED
         fate[strange & (answers < f.silent)] = Code.TIMEOUT
+        if f.null_mx > 0.0:
+            fate[strange & (us(self.key, domains, Draw.DOMAIN_NULL_MX) < f.null_mx)] = Code.NULL_MX
         lost = strange & (us(self.key, domains, Draw.DOMAIN_RESOLVES) < f.unresolvable)
         at_once = us(self.key, domains, Draw.DOMAIN_FAILS_AT_ONCE) < f.nxdomain
         fate[lost] = np.where(at_once[lost], Code.NXDOMAIN, Code.DNS_TIMEOUT)
@@ -122,6 +133,24 @@ class World:
             known = self._fate[domain] = Code(int(self.domains(np.array([domain]))[0]))
         return known
 
+    def unresolvable(self, domains: Ints) -> npt.NDArray[np.bool_]:
+        """Would a server that asks DNS about a sender refuse these? So does Postfix's reject_unknown_sender_domain, null MX included.
+        int64[n] to bool[n]."""
+        found: npt.NDArray[np.bool_] = np.isin(self.domains(domains), (Code.NXDOMAIN, Code.DNS_TIMEOUT, Code.NULL_MX))
+        return found
+
+    def addresses(self, hop: int) -> int:
+        """How many addresses a next hop has."""
+        f = self.fates
+        return f.addresses if f.several > 0.0 and u(self.key, hop, Draw.DOMAIN_SEVERAL) < f.several else 1
+
+    def dead_addresses(self, hop: int) -> int:
+        """How many dead addresses of a host that answers are tried before the one that does: 0 or 1."""
+        f = self.fates
+        if f.first_dead == 0.0 or hop >> 40 == Place.PROVIDER or self.addresses(hop) == 1:
+            return 0
+        return int(u(self.key, hop, Draw.DOMAIN_FIRST_DEAD) < f.first_dead)
+
     def senders(self, addresses: Ints, domains: Ints) -> npt.NDArray[np.uint8]:
         """What the senders of spam really are: a Truth each."""
         nobody, _, stranger, spammer = self.fates.mailboxes
@@ -130,11 +159,11 @@ class World:
         truth[die < spammer] = Truth.SPAMMER
         truth[die < stranger] = Truth.FORGED_REAL  # the owners of full mailboxes among them
         truth[die < nobody] = Truth.FORGED_DEAD
-        truth[np.isin(self.domains(domains), (Code.NXDOMAIN, Code.DNS_TIMEOUT, Code.TIMEOUT, Code.REFUSED))] = Truth.FORGED_DEAD
+        truth[np.isin(self.domains(domains), _NEVER)] = Truth.FORGED_DEAD
         return truth
 
     def mailbox(self, address: int) -> Code:
-        """What a recipient outside answers where its domain does: OK, NO_MAILBOX or FULL."""
+        """What a recipient outside answers where its domain does: OK, NO_MAILBOX, FULL or OVER_QUOTA."""
         known = self._mailboxes.get(address)
         if known is None:
             where = place(address)
@@ -147,13 +176,15 @@ class World:
                 nobody, full, _, _ = self.fates.mailboxes
                 die = u(self.key, address, Draw.MAILBOX)
                 known = Code.NO_MAILBOX if die < nobody else Code.FULL if die < full else Code.OK
+                if known is Code.FULL and u(self.key, address, Draw.QUOTA) < self.fates.for_good:
+                    known = Code.OVER_QUOTA
             self._mailboxes[address] = known
         return known
 
     # An attempt.
 
     def connects(self, hop: int, now: Seconds) -> Code:
-        """What opening a connection to a next hop meets at a time: OK, NXDOMAIN, or one of CONNECTION_FAILURES."""
+        """What opening a connection to a next hop meets at a time: OK, one of NO_HOST, or one of CONNECTION_FAILURES."""
         for spell in self.spells:
             if spell.since <= now < spell.until and (spell.hop is None or spell.hop == hop):
                 return spell.code
@@ -161,6 +192,9 @@ class World:
         if steady is not None:
             return steady
         fate = self.domain(hop)
+        if fate in (Code.OK, Code.GREYLISTED, Code.BUSY) and self.dead_addresses(hop) >= self.fates.tried:
+            self._steady[hop] = Code.TIMEOUT  # it answers those who try further
+            return Code.TIMEOUT
         if fate is Code.BUSY or hop >> 40 == Place.PARTNER:
             edges, bad = self._spells.get(hop) or self._alternate(hop)
             return bad if bisect_right(edges, now) % 2 else Code.OK
@@ -173,13 +207,18 @@ class World:
             return Code.GREYLISTED
         return self.mailbox(recipient)
 
-    def seconds(self, code: Code, message: int, attempt: int, opens: bool, size: int) -> Seconds:
-        """How long an attempt holds its connection; at least 1 ms."""
-        failing = self._lengths.get(code)
-        if failing is not None:
-            return failing
+    def seconds(self, hop: int, code: Code, message: int, attempt: int, opens: bool, size: int) -> Seconds:
+        """How long an attempt at a next hop holds its connection; at least 1 ms. A host that does not answer, or refuses, costs that time
+        for each address that the server tries."""
+        if code in _DNS:
+            return self._lengths[code]
+        if code is Code.TIMEOUT or code is Code.REFUSED:
+            return self._lengths[code] * min(self.addresses(hop), self.fates.tried)
+        detour = self.dead_addresses(hop) * self.fates.connect_timeout if opens else 0.0
+        if code is Code.BUSY:
+            return self._lengths[code] + detour
         spread = 0.5 + u(self.key, message, attempt, Draw.SESSION)
-        return max(0.001, grid(self.fates.session * spread * (1.0 if opens else 0.5) + size / _BANDWIDTH))
+        return max(0.001, grid(self.fates.session * spread * (1.0 if opens else 0.5) + size / _BANDWIDTH)) + detour
 
     def _alternate(self, hop: int) -> tuple[list[float], Code]:
         """Edges of a hop's bad spells: bad in [edge 0, edge 1), and so on. A busy host is busy three quarters of the time, and begins

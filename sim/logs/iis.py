@@ -42,7 +42,7 @@ _OURS: Final = "192.168.16.2"  # what the wizard of SBS 2003 gives to the server
 _COMMAND: Final = "OutboundConnectionCommand"
 _RESPONSE: Final = "OutboundConnectionResponse"
 _OUTSIDE: Final = (Kind.SPAM, Kind.WANTED, Kind.LIST, Kind.ECHO)
-_CONNECTED: Final = (Code.OK, Code.GREYLISTED, Code.FULL, Code.NO_MAILBOX, Code.BUSY, Code.LISTED)
+_CONNECTED: Final = (Code.OK, Code.GREYLISTED, Code.FULL, Code.OVER_QUOTA, Code.NO_MAILBOX, Code.BUSY, Code.LISTED)
 _REFUSAL: Final = "550 5.7.1 Requested action not taken: message refused"
 
 

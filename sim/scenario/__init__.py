@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import datetime as dt
 import hashlib
 import json
 import math
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from sim.corpus import Corpus
 
 __all__ = ["Absence", "Change", "Compressed", "Input", "Scenario", "load"]
+
+_NULL_MX = dt.date(2015, 6, 1)  # RFC 7505
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,13 +236,18 @@ class Scenario:
 
     def assumed(self) -> list[Input]:
         """The assumed inputs that have a band and can change a run: a filter that is off, campaigns that do not
-        come, or the verdict's own rule, cannot."""
+        come, a null MX before there was one, or the verdict's own rule, cannot."""
         off = self.document.filter.kind == "none"
         idle = tuple(
             prefix
             for prefix, used in (
                 ("spam.campaigns.", self.document.spam.arrivals == "campaigns"),
                 ("spam.harvest_length", self.document.spam.harvests > 0.0),
+                ("spam.null_mx", self.document.start >= _NULL_MX),
+                ("server.null_mx", self.document.spam.null_mx > 0.0),
+                ("server.addresses_tried", self.document.world.several > 0.0),
+                ("world.addresses", self.document.world.several > 0.0),
+                ("world.first_dead", self.document.world.several > 0.0),
             )
             if not used
         )

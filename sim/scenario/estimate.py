@@ -51,7 +51,8 @@ class Estimate:
 def hanging(scenario: Scenario) -> float:
     """The share of new sender domains, large providers left out, whose queue would stand in Retry."""
     spam = scenario.document.spam
-    return spam.unresolvable * (1.0 - spam.nxdomain) + (1.0 - spam.unresolvable) * (spam.silent + spam.refusing + spam.busy)
+    resolves = (1.0 - spam.unresolvable) * (1.0 - spam.null_mx)  # and names a host
+    return spam.unresolvable * (1.0 - spam.nxdomain) + resolves * (spam.silent + spam.refusing + spam.busy)
 
 
 def by_hand(scenario: Scenario) -> Estimate | None:
