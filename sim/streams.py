@@ -73,6 +73,7 @@ class Draw(IntEnum):
     DOMAIN_SEVERAL = 81
     DOMAIN_FIRST_DEAD = 82
     QUOTA = 83
+    RELAY_REFUSES = 84
 
 
 def _mix(z: int) -> int:

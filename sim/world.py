@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -54,6 +54,8 @@ class Fates:
     first_dead: float = 0.0
     tried: int = 1  # addresses that one attempt tries at most
     for_good: float = 0.0  # of full mailboxes
+    relay_outages: float = 0.0  # per second, of a smarthost
+    relay_outage: Seconds = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +85,13 @@ class World:
     @classmethod
     def of(cls, seed: int, replication: int, horizon: Seconds, fates: Fates, spells: tuple[Spell, ...] = ()) -> World:
         """The world of a replication."""
-        lengths = {
-            Code.DNS_TIMEOUT: fates.dns_timeout,
-            Code.SERVFAIL: _LOOKUP,
-            Code.TIMEOUT: fates.connect_timeout,
-            Code.REFUSED: _LOOKUP,
-            Code.NXDOMAIN: _LOOKUP,
-            Code.NULL_MX: _LOOKUP,
-            Code.BUSY: _BANNER,
-        }
-        return cls(key(seed, replication, 0), horizon, fates, spells, lengths)
+        return cls(key(seed, replication, 0), horizon, fates, spells, _lengths(fates))
+
+    def as_met_by(self, connect_timeout: Seconds, dns_timeout: Seconds, tried: int) -> World:
+        """The same outside as a server elsewhere meets it: with its own time-outs, and a resolver and a line of its own, so that spells in
+        which nothing can be reached from here are none there."""
+        fates = replace(self.fates, connect_timeout=connect_timeout, dns_timeout=dns_timeout, tried=tried)
+        return World(self.key, self.horizon, fates, tuple(spell for spell in self.spells if spell.hop is not None), _lengths(fates))
 
     # A domain: OK answers, NXDOMAIN, NULL_MX, DNS_TIMEOUT, TIMEOUT (silent) and REFUSED for ever, BUSY now and then, GREYLISTED late.
 
@@ -147,7 +146,7 @@ class World:
     def dead_addresses(self, hop: int) -> int:
         """How many dead addresses of a host that answers are tried before the one that does: 0 or 1."""
         f = self.fates
-        if f.first_dead == 0.0 or hop >> 40 == Place.PROVIDER or self.addresses(hop) == 1:
+        if f.first_dead == 0.0 or hop >> 40 in (Place.PROVIDER, Place.SMARTHOST) or self.addresses(hop) == 1:
             return 0
         return int(u(self.key, hop, Draw.DOMAIN_FIRST_DEAD) < f.first_dead)
 
@@ -195,7 +194,7 @@ class World:
         if fate in (Code.OK, Code.GREYLISTED, Code.BUSY) and self.dead_addresses(hop) >= self.fates.tried:
             self._steady[hop] = Code.TIMEOUT  # it answers those who try further
             return Code.TIMEOUT
-        if fate is Code.BUSY or hop >> 40 == Place.PARTNER:
+        if fate is Code.BUSY or hop >> 40 in (Place.PARTNER, Place.SMARTHOST):
             edges, bad = self._spells.get(hop) or self._alternate(hop)
             return bad if bisect_right(edges, now) % 2 else Code.OK
         self._steady[hop] = Code.OK if fate is Code.GREYLISTED else fate
@@ -222,10 +221,11 @@ class World:
 
     def _alternate(self, hop: int) -> tuple[list[float], Code]:
         """Edges of a hop's bad spells: bad in [edge 0, edge 1), and so on. A busy host is busy three quarters of the time, and begins
-        with the last part of a busy spell; a partner fails now and then."""
+        with the last part of a busy spell; a partner fails now and then, and so does a smarthost."""
         f = self.fates
-        if hop >> 40 == Place.PARTNER:
-            good, bad, code, draw = (1.0 / f.outages if f.outages > 0 else math.inf), f.outage, Code.TIMEOUT, Draw.OUTAGE
+        if hop >> 40 in (Place.PARTNER, Place.SMARTHOST):
+            often, bad = (f.outages, f.outage) if hop >> 40 == Place.PARTNER else (f.relay_outages, f.relay_outage)
+            good, code, draw = (1.0 / often if often > 0 else math.inf), Code.TIMEOUT, Draw.OUTAGE
             edges, now = [], 0.0
         else:
             good, bad, code, draw = f.busy_spell / 3.0, f.busy_spell, Code.BUSY, Draw.DOMAIN_BUSY
@@ -240,3 +240,16 @@ class World:
             n += 1
         self._spells[hop] = (edges, code)
         return self._spells[hop]
+
+
+def _lengths(fates: Fates) -> dict[Code, Seconds]:
+    """Of attempts that fail before a recipient is named, at one address."""
+    return {
+        Code.DNS_TIMEOUT: fates.dns_timeout,
+        Code.SERVFAIL: _LOOKUP,
+        Code.TIMEOUT: fates.connect_timeout,
+        Code.REFUSED: _LOOKUP,
+        Code.NXDOMAIN: _LOOKUP,
+        Code.NULL_MX: _LOOKUP,
+        Code.BUSY: _BANNER,
+    }

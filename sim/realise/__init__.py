@@ -53,6 +53,8 @@ def world(scenario: Scenario, seed: int, replication: int) -> World:
         first_dead=outside.first_dead,
         tried=int(str(number("server.addresses_tried"))),
         for_good=outside.full_for_good,
+        relay_outages=doc.route.outages,
+        relay_outage=doc.route.outage,
     )
     return World.of(seed, replication, scenario.horizon, fates, spells(scenario))
 

@@ -21,7 +21,7 @@ from sim.policy.admission import Filter, FilterKind
 from sim.policy.autoreply import POLICIES, Audience, Responder
 from sim.profiles import Profile, Setting, Tag, responders
 from sim.profiles.responders import Autoresponder
-from sim.scenario import calendar, causes, reader, replies
+from sim.scenario import calendar, causes, reader, replies, route
 from sim.scenario.calendar import Absence
 from sim.scenario.optional import off
 from sim.scenario.rules import queue_rules
@@ -100,7 +100,8 @@ class Scenario:
         if self.document.days is not None:
             return float(math.ceil(self.document.days * DAY / HOUR) * HOUR)
         ends = [float(corpus.at[-1]) for corpus in (self.replay, self.replay_wanted) if corpus is not None]
-        return math.ceil((max(ends, default=0.0) + self._seconds("server.expiry")) / DAY) * DAY
+        lifetime = self._seconds("server.expiry") + (self.relay_rules().expiry if self.relay is not None else 0.0)
+        return math.ceil((max(ends, default=0.0) + lifetime) / DAY) * DAY
 
     @property
     def autoresponder(self) -> Autoresponder:
@@ -129,7 +130,27 @@ class Scenario:
 
     def queue_rules(self) -> retry.QueueRules:
         """What the transport needs to know of this server."""
-        return queue_rules(self.profile, self.number)
+        return route.limited(queue_rules(self.profile, self.number), self.document.route)
+
+    @property
+    def relay(self) -> Profile | None:
+        """The smarthost's documented defaults; None where mail goes to each domain's own host."""
+        return profiles.find(self.document.route.relay) if self.document.route.to == "smarthost" else None
+
+    def relay_number(self, key: str) -> object:
+        """The smarthost's value of a key of `[server]`: its profile's, but for the lifetime that `[route]` may give."""
+        assert self.relay is not None, key
+        expiry = self.document.route.expiry
+        return expiry if key == "server.expiry" and expiry is not None else _checked_default(self.relay.name, key)
+
+    def relay_rules(self) -> retry.QueueRules:
+        """What a transport needs to know of the smarthost."""
+        assert self.relay is not None
+        return queue_rules(self.relay, self.relay_number)
+
+    def facing_rules(self) -> retry.QueueRules:
+        """The rules of the server that faces the outside: the smarthost's, or this one's."""
+        return self.queue_rules() if self.relay is None else self.relay_rules()
 
     def responder(self) -> Responder:
         """The autoresponder as it is set up here."""
@@ -357,6 +378,7 @@ def _consistent(scenario: Scenario) -> None:
             raise wrong("office.locale", f"{office.locale!r} is not a language that Faker knows, as in 'de_DE'{known}")
     try:
         profiles.find(document.server.profile)
+        profiles.find(document.route.relay, "route.relay")
         scenario.autoresponder  # noqa: B018  complains of a name that is not known
         scenario.audience(document.server.policy)
         for n, change in enumerate(document.change, start=1):

@@ -62,7 +62,7 @@ def by_hand(scenario: Scenario) -> Estimate | None:
     spam = scenario.document.spam
     person = scenario.document.office.people[scenario.main_absentee : scenario.main_absentee + 1]
     rate = spam.mailboxes.get(person[0], spam.rate) if person else spam.rate
-    lifetime = scenario.queue_rules().expiry
+    lifetime = scenario.facing_rules().expiry
     away = max(a.until - a.since for a in scenario.absences if a.mailbox == scenario.main_absentee)
     span = min(lifetime, away)
     messages = rate * span

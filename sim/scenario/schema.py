@@ -19,6 +19,7 @@ from sim.scenario.fields import Table as _Table
 from sim.scenario.fields import key as _key
 from sim.scenario.fields import of_profile as _of_profile
 from sim.scenario.listing import Listing
+from sim.scenario.route import Route
 from sim.scenario.week import Days, Week
 
 __all__ = [
@@ -572,6 +573,7 @@ class Document(_Table):
     spam: Spam = Field(default_factory=Spam)
     filter: Filter = Field(default_factory=Filter)
     world: World = Field(default_factory=World)
+    route: Route = Field(default_factory=Route)
     verdict: Verdict = Field(default_factory=Verdict)
     detection: Detection = Field(default_factory=Detection)
     absence: list[Absence] = Field(default_factory=list)
