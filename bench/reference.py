@@ -58,5 +58,5 @@ class _Outside:
     def accepts(self, hop: int, recipient: int, met: Seconds, now: Seconds) -> Code:
         return self.instance.ends[hop]
 
-    def seconds(self, code: Code, message: int, attempt: int, opens: bool, size: int) -> Seconds:
+    def seconds(self, hop: int, code: Code, message: int, attempt: int, opens: bool, size: int) -> Seconds:
         return self.instance.seconds[message]

@@ -243,7 +243,8 @@ def decide(
 ) -> Verdict:
     """The rule. W and S are the wanted people and the strangers told under a policy.
 
-    yes: external replies have W > S x weight, delay no wanted mail for want of a connection, and have none refused for a listing. yes-to P:
+    yes: external replies have W > S x weight, delay no wanted mail for want of a connection or at a smarthost's limit, and have none
+    refused for a listing. yes-to P:
     not so, but a narrower policy reaches W(P) >= enough x W(widest) and W(P) > S(P) x weight. no: neither. depends: the interval of a
     deciding difference, or the band of an assumed input, crosses a limit.
 
@@ -264,7 +265,8 @@ def decide(
     waits = wide.measures["wanted_wait"].mean > 1.0
     narrow = next((policies[name] for name in ("off", "internal-only") if name in policies and policies[name].available), wide)
     refused = wide.measures["wanted_refused"].mean - narrow.measures["wanted_refused"].mean >= 1.0
-    positive = gain.mean > 0 and not waits and not refused
+    throttled = wide.measures["wanted_throttled"].mean - narrow.measures["wanted_throttled"].mean >= 1.0  # NaN where mail meets no limit
+    positive = gain.mean > 0 and not waits and not refused and not throttled
     if wide.name == "external":
         for item in assumptions:
             for band in (item.low, item.high):

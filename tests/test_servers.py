@@ -34,7 +34,7 @@ class Dead:
     def accepts(self, hop, recipient, met, now):
         return Code.OK
 
-    def seconds(self, code, message, attempt, opens, size):
+    def seconds(self, hop, code, message, attempt, opens, size):
         return self.length
 
 

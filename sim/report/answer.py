@@ -10,6 +10,7 @@ from typing import Any
 from sim.comparison import Assumption, Comparison, Outcome
 from sim.profiles import Tag
 from sim.profiles.responders import NOT_HERE
+from sim.report import route
 from sim.report.arguments import arguments, how_to_measure
 from sim.report.figures import about, away, number, replay
 from sim.report.statistics import Rows, statistics, tables
@@ -175,14 +176,19 @@ def _days_away(comparison: Comparison) -> str:
 
 def _table(comparison: Comparison) -> Table:
     writers = comparison.policies[comparison.widest].measures["wanted_writers"]
-    columns = ("wanted_told", "strangers_told", "notices_to_user", "queues_in_retry_peak")
+    columns = ["wanted_told", "strangers_told", "notices_to_user", "queues_in_retry_peak"]
+    relayed = comparison.scenario.relay is not None
+    columns += ["relay_queues_in_retry_peak"] if relayed else []
     rows = []
     for name, outcome in comparison.policies.items():
         if outcome.available:
             wait = outcome.measures["wanted_wait"].mean
             cells = [number(outcome.measures[c], c) for c in columns]
             brief = comparison.scenario.profile.policies[name].brief
-            rows.append((name, *cells, "none" if wait < 0.05 else f"{wait:.1f} s", brief))
+            late = "none" if wait < 0.05 else f"{wait:.1f} s"
+            if outcome.measures["wanted_throttled"].mean >= 0.5:  # NaN: there is no smarthost
+                late = f"{about(outcome.measures['wanted_throttled'])} at the limit"
+            rows.append((name, *cells, late, brief))
         else:
             rows.append((name, *("-" for _ in columns), "-", "not available here"))
     header = (
@@ -190,11 +196,11 @@ def _table(comparison: Comparison) -> Table:
         f"wanted told (of {about(writers)})",
         "strangers told",
         f"notices to {away(comparison.scenario, 'the absent')}",
-        "queues in Retry, peak",
+        *(("queues in Retry here, peak", "at the smarthost") if relayed else ("queues in Retry, peak",)),
         "wanted mail delayed",
         f"set on {comparison.scenario.profile.short}",
     )
-    units = ("", "people", "people", "messages", "queues", "s", "")
+    units = ("", "people", "people", "messages", *(["queues"] * (1 + relayed)), "s", "")
     return Table(header, units, tuple(rows))
 
 
@@ -213,6 +219,7 @@ def _decided(comparison: Comparison) -> tuple[str, ...]:
     kind = comparison.scenario.document.filter.kind
     if kind != "none":
         lines.append(f"Filter {kind} on {comparison.scenario.profile.short}: {comparison.scenario.profile.filters[kind]}.")
+    lines += route.decided(comparison)
     lines += _replies(comparison.scenario)
     if comparison.scenario.document.breaker is not None:
         opened = number(comparison.policies[comparison.widest].measures["breaker_open"], "breaker_open")
@@ -273,12 +280,15 @@ def _gain(comparison: Comparison) -> tuple[str, ...]:
                 "No stranger, because spam in this model never names a partner as its sender; and do not enter a large mailbox provider "
                 "as a partner: everybody there would be answered."
             )
-    drained = wide["drained_after"]
+    name, where = ("drained_after", "") if comparison.scenario.relay is None else ("relay_drained_after", " by the smarthost")
+    drained = wide[name]
     if not math.isnan(drained.mean):
         lines.append(
-            "Switching replies off deletes nothing: the last hung reply is given up or delivered "
-            f"{number(drained, 'drained_after')} h later."
+            f"Switching replies off deletes nothing: the last hung reply is given up or delivered{where} {number(drained, name)} h later."
         )
+    elif where:
+        lifetime = comparison.scenario.facing_rules().expiry
+        lines.append(f"Switching replies off deletes nothing: the smarthost keeps trying for up to {words(lifetime)}.")
     return tuple(lines)
 
 
@@ -307,7 +317,8 @@ def _by_hand(comparison: Comparison) -> tuple[str, ...]:
     window = (times >= since) & (times <= until)
     if not window.any():
         return ()
-    simulated = float(comparison.policies["external"].curve("queues_in_retry")[:, window].mean())
+    name = "queues_in_retry" if scenario.relay is None else "relay_queues_in_retry"
+    simulated = float(comparison.policies["external"].curve(name)[:, window].mean())
     return estimate.lines(simulated, f"{clock(since)} to {clock(until)}")
 
 

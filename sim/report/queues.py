@@ -20,6 +20,7 @@ from sim.policy import retry
 from sim.record import Record
 from sim.report.consequences import consequences
 from sim.report.frost import FROZEN, Frost
+from sim.report.route import in_short, there
 from sim.scenario import Scenario
 from sim.units import MINUTE, Floats, Seconds, clock, words
 
@@ -41,9 +42,9 @@ def queue_view(scenario: Scenario, record: Record, at: Seconds) -> str:
     title += f", {connecting} of which are trying now" if connecting else ""
     title += f", {frozen} frozen" if frozen else ""
     if not queues:
-        return f"{title}. All outbound queues are empty."
+        return "\n".join([f"{title}. All outbound queues are empty.", *there(record, at)])
     draw = {"Queue Viewer": _queue_viewer, "Get-Queue": _get_queue}.get(scenario.profile.queue_tool, _qshape)
-    return "\n".join([title, *draw(scenario, queues, at), *_rules(record, at)])
+    return "\n".join([title, *draw(scenario, queues, at), *_rules(record, at), *there(record, at)])
 
 
 def queue_table(scenario: Scenario, record: Record, at: Seconds) -> pd.DataFrame:
@@ -237,9 +238,10 @@ def what_happened(scenario: Scenario, record: Record) -> str:
     m = record.columns("messages")
     values = {name: entry.of(view) for name, entry in MEASURES.items()}
     replies = view.autoreplies
-    bounced = int((replies & (m["outcome"] == Outcome.BOUNCED)).sum())
-    expired = int((replies & (m["outcome"] == Outcome.EXPIRED)).sum())
-    strange = int((replies & (m["next_hop"] >> 40 == Place.STRANGE)).sum())
+    ended = view.ended["outcome"][: len(replies)]
+    bounced = int((replies & (ended == Outcome.BOUNCED)).sum())
+    expired = int((replies & (ended == Outcome.EXPIRED)).sum())
+    strange = int((replies & (m["recipient"] >> 40 == Place.STRANGE)).sum())
     spam = int(((m["kind"] == Kind.SPAM) & np.isin(m["outcome"], (Outcome.MAILBOX, Outcome.JUNK))).sum())
     said = [
         f"Policy {record.run.policy}, seed {record.run.seed}, run {record.run.replication}, {words(record.run.horizon)}.",
@@ -260,4 +262,4 @@ def what_happened(scenario: Scenario, record: Record) -> str:
         said.append(f"{values['notices_to_user']:.0f} failure and delay notices came back to the absent.")
         if not np.isnan(values["drained_after"]):
             said.append(f"After the switch-off the last hung reply left {values['drained_after']:.1f} h later.")
-    return " ".join([*said, *consequences(record, values)])
+    return " ".join([*said, *in_short(record, values), *consequences(record, values)])

@@ -21,6 +21,7 @@ __all__ = ["server_list", "server_page"]
 
 _FAILURES: Final = (
     (Code.NXDOMAIN, "the domain does not exist"),
+    (Code.NULL_MX, "the domain says that it takes no mail: null MX"),
     (Code.SERVFAIL, "DNS says SERVFAIL"),
     (Code.DNS_TIMEOUT, "DNS does not answer"),
     (Code.REFUSED, "the connection is refused"),
@@ -28,6 +29,7 @@ _FAILURES: Final = (
     (Code.BUSY, "421 in the greeting: busy"),
     (Code.GREYLISTED, "451 for the recipient: greylisted"),
     (Code.FULL, "452 for the recipient: mailbox full"),
+    (Code.OVER_QUOTA, "552 for the recipient: mailbox full"),
     (Code.NO_MAILBOX, "550 for the recipient: unknown"),
 )
 _SHOWN: Final = 14  # attempts of a time line
@@ -142,7 +144,7 @@ def _line(rules: QueueRules, glitch: bool) -> str:
 
 
 def _consequence(rules: QueueRules, code: Code) -> str:
-    if code is Code.NXDOMAIN and rules.nxdomain_retries:
+    if rules.retries(code):
         return "retried, as any connection failure"
     if code in PERMANENT:
         return "final: failure notice at once"

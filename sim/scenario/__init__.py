@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import datetime as dt
 import hashlib
 import json
 import math
@@ -21,7 +22,7 @@ from sim.policy.autoreply import POLICIES, Audience, Responder
 from sim.policy.intervention import Act
 from sim.profiles import Profile, Setting, Tag, responders
 from sim.profiles.responders import Autoresponder
-from sim.scenario import calendar, causes, hand, reader, replies
+from sim.scenario import calendar, causes, hand, reader, replies, route
 from sim.scenario.calendar import Absence
 from sim.scenario.optional import off
 from sim.scenario.rules import queue_rules
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 __all__ = ["A_DEFAULT", "Absence", "Change", "Compressed", "Input", "Scenario", "default_rules", "load", "loads"]
 
 A_DEFAULT: Final = "a default that stands in for a fact of the site: put in your own"
+
+_NULL_MX = dt.date(2015, 6, 1)  # RFC 7505
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,8 @@ class Scenario:
         if self.document.days is not None:
             return float(math.ceil(self.document.days * DAY / HOUR) * HOUR)
         ends = [float(corpus.at[-1]) for corpus in (self.replay, self.replay_wanted) if corpus is not None]
-        return math.ceil((max(ends, default=0.0) + self._seconds("server.expiry")) / DAY) * DAY
+        lifetime = self._seconds("server.expiry") + (self.relay_rules().expiry if self.relay is not None else 0.0)
+        return math.ceil((max(ends, default=0.0) + lifetime) / DAY) * DAY
 
     @property
     def autoresponder(self) -> Autoresponder:
@@ -137,7 +141,27 @@ class Scenario:
 
     def queue_rules(self) -> retry.QueueRules:
         """What the transport needs to know of this server."""
-        return queue_rules(self.profile, self.number)
+        return route.limited(queue_rules(self.profile, self.number), self.document.route)
+
+    @property
+    def relay(self) -> Profile | None:
+        """The smarthost's documented defaults; None where mail goes to each domain's own host."""
+        return profiles.find(self.document.route.relay) if self.document.route.to == "smarthost" else None
+
+    def relay_number(self, key: str) -> object:
+        """The smarthost's value of a key of `[server]`: its profile's, but for the lifetime that `[route]` may give."""
+        assert self.relay is not None, key
+        expiry = self.document.route.expiry
+        return expiry if key == "server.expiry" and expiry is not None else _checked_default(self.relay.name, key)
+
+    def relay_rules(self) -> retry.QueueRules:
+        """What a transport needs to know of the smarthost."""
+        assert self.relay is not None
+        return queue_rules(self.relay, self.relay_number)
+
+    def facing_rules(self) -> retry.QueueRules:
+        """The rules of the server that faces the outside: the smarthost's, or this one's."""
+        return self.queue_rules() if self.relay is None else self.relay_rules()
 
     def responder(self) -> Responder:
         """The autoresponder as it is set up here."""
@@ -246,13 +270,18 @@ class Scenario:
 
     def assumed(self) -> list[Input]:
         """The assumed inputs that have a band and can change a run: a filter that is off, campaigns that do not
-        come, or the verdict's own rule, cannot."""
+        come, a null MX before there was one, or the verdict's own rule, cannot."""
         off = self.document.filter.kind == "none"
         idle = tuple(
             prefix
             for prefix, used in (
                 ("spam.campaigns.", self.document.spam.arrivals == "campaigns"),
                 ("spam.harvest_length", self.document.spam.harvests > 0.0),
+                ("spam.null_mx", self.document.start >= _NULL_MX),
+                ("server.null_mx", self.document.spam.null_mx > 0.0),
+                ("server.addresses_tried", self.document.world.several > 0.0),
+                ("world.addresses", self.document.world.several > 0.0),
+                ("world.first_dead", self.document.world.several > 0.0),
             )
             if not used
         )
@@ -396,6 +425,7 @@ def _consistent(scenario: Scenario) -> None:
             raise wrong("office.locale", f"{office.locale!r} is not a language that Faker knows, as in 'de_DE'{known}")
     try:
         profiles.find(document.server.profile)
+        profiles.find(document.route.relay, "route.relay")
         scenario.autoresponder  # noqa: B018  complains of a name that is not known
         scenario.audience(document.server.policy)
         for n, change in enumerate(document.change, start=1):

@@ -54,7 +54,8 @@ class Estimate:
 def hanging(scenario: Scenario) -> float:
     """The share of new sender domains, large providers left out, whose queue would stand in Retry."""
     spam = scenario.document.spam
-    return spam.unresolvable * (1.0 - spam.nxdomain) + (1.0 - spam.unresolvable) * (spam.silent + spam.refusing + spam.busy)
+    resolves = (1.0 - spam.unresolvable) * (1.0 - spam.null_mx)  # and names a host
+    return spam.unresolvable * (1.0 - spam.nxdomain) + resolves * (spam.silent + spam.refusing + spam.busy)
 
 
 def by_hand(scenario: Scenario) -> Estimate | None:
@@ -64,7 +65,7 @@ def by_hand(scenario: Scenario) -> Estimate | None:
     spam = scenario.document.spam
     person = scenario.document.office.people[scenario.main_absentee : scenario.main_absentee + 1]
     rate = spam.mailboxes.get(person[0], spam.rate) if person else spam.rate
-    lifetime = scenario.queue_rules().expiry
+    lifetime = scenario.facing_rules().expiry
     away = max(a.until - a.since for a in scenario.absences if a.mailbox == scenario.main_absentee)
     span = min(lifetime, away)
     messages = rate * span
