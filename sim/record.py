@@ -180,6 +180,12 @@ class Record:
         frame.attrs["units"] = {name: column.unit for name, column in SCHEMA[table].items() if column.unit}
         return frame
 
+    def when(self, seconds: Any) -> Any:
+        """Date and time (UTC, without a zone) of seconds from the start: of a number a Timestamp, of a column a column; NaN becomes NaT."""
+        import pandas as pd
+
+        return pd.Timestamp(self.run.epoch) + pd.to_timedelta(seconds, unit="s")
+
     @cached_property
     def messages(self) -> pd.DataFrame:
         """One row per message."""

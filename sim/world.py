@@ -25,6 +25,7 @@ GONE = 1 << 38  # added to the number of a domain of Place.TARGET that is no mor
 FULL = 1 << 37  # added to the number of an address of Place.TARGET whose mailbox is full
 _LOOKUP: Seconds = grid(0.2)  # a DNS answer or a connection refused, there and back; assumed to change nothing
 _BANNER: Seconds = grid(1.0)  # connecting and being told 421
+_MAY_GREYLIST = (Place.STRANGE, Place.OTHER, Place.LIST, Place.TARGET)  # large providers and partners left out (world.greylisting)
 _BANDWIDTH = 50_000.0  # bytes a second of an office line; assumed to change nothing
 
 
@@ -94,7 +95,7 @@ class World:
         fate = np.full(domains.shape, Code.OK, dtype=np.uint8)
         where = domains >> 40
         greylists = us(self.key, domains, Draw.DOMAIN_GREYLISTS) < f.greylisting
-        fate[greylists & np.isin(where, (Place.STRANGE, Place.OTHER, Place.LIST, Place.TARGET))] = Code.GREYLISTED
+        fate[greylists & np.isin(where, _MAY_GREYLIST)] = Code.GREYLISTED
         strange = where == Place.STRANGE
         fate[strange & (answers < f.silent + f.refusing + f.busy)] = Code.BUSY
         fate[strange & (answers < f.silent + f.refusing)] = Code.REFUSED
@@ -119,8 +120,27 @@ class World:
         """The fate of one domain."""
         known = self._fate.get(domain)
         if known is None:
-            known = self._fate[domain] = Code(int(self.domains(np.array([domain]))[0]))
+            known = self._fate[domain] = self._one(domain)
         return known
+
+    def _one(self, domain: int) -> Code:
+        """As `domains`, for one: arrays of length one would cost ten times as much."""
+        f, where = self.fates, domain >> 40
+        if where == Place.TARGET and domain & GONE:
+            return Code(int(self._gone(np.array([domain]))[0]))
+        if where == Place.STRANGE:
+            if u(self.key, domain, Draw.DOMAIN_RESOLVES) < f.unresolvable:
+                return Code.NXDOMAIN if u(self.key, domain, Draw.DOMAIN_FAILS_AT_ONCE) < f.nxdomain else Code.DNS_TIMEOUT
+            answers = u(self.key, domain, Draw.DOMAIN_ANSWERS)
+            if answers < f.silent:
+                return Code.TIMEOUT
+            if answers < f.silent + f.refusing:
+                return Code.REFUSED
+            if answers < f.silent + f.refusing + f.busy:
+                return Code.BUSY
+        if where in _MAY_GREYLIST and u(self.key, domain, Draw.DOMAIN_GREYLISTS) < f.greylisting:
+            return Code.GREYLISTED
+        return Code.OK
 
     def senders(self, addresses: Ints, domains: Ints) -> npt.NDArray[np.uint8]:
         """What the senders of spam really are: a Truth each."""

@@ -103,7 +103,7 @@ _POLICIES: Final = {
 _FILTERS: Final = {
     "none": "nothing",
     "junk-first": "content filter with the junk threshold (SCL); a message that is moved to Junk gets no reply (FACTS 2.2, S55)",
-    "refuse-unresolvable": "this server did not have it: a gateway in front of it that refuses senders whose domain does not resolve",
+    "refuse-unresolvable": "not a setting of this server: a gateway in front of it that refuses senders whose domain does not resolve",
 }
 
 EXCHANGE_2007: Final = Profile(
@@ -147,7 +147,7 @@ EXCHANGE_2016: Final = Profile(
 )
 EXCHANGE_EDGE: Final = Profile(
     name="exchange-edge",
-    title="Exchange Server 2010 to 2019, Edge Transport role",
+    title="Exchange Server 2010 to 2019, Edge Transport role (policies are set on the Mailbox servers behind it)",
     short="Exchange Edge",
     settings=_SETTINGS
     | {

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sim import profiles
 from sim.errors import BadInput, Unavailable, nearest
@@ -31,7 +31,9 @@ from sim.units import DAY, HOUR, Seconds, words
 if TYPE_CHECKING:
     from sim.corpus import Corpus
 
-__all__ = ["Absence", "Change", "Compressed", "Input", "Scenario", "load"]
+__all__ = ["A_DEFAULT", "Absence", "Change", "Compressed", "Input", "Scenario", "default_rules", "load", "loads"]
+
+A_DEFAULT: Final = "a default that stands in for a fact of the site: put in your own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +240,8 @@ class Scenario:
                 found.append(Input(key, node, extra["unit"], meaning, f"given in {Path(self.file).name}", Tag.SITE))
             else:
                 default = str(info.default) if not isinstance(info.default, str | int | float | bool | list | dict | None) else info.default
-                found.append(Input(key, default, extra["unit"], meaning, extra["source"], Tag(extra["tag"]), extra["low"], extra["high"]))
+                source = A_DEFAULT if extra["source"] == "a fact of the site" else extra["source"]
+                found.append(Input(key, default, extra["unit"], meaning, source, Tag(extra["tag"]), extra["low"], extra["high"]))
         return found
 
     def assumed(self) -> list[Input]:
@@ -333,8 +336,23 @@ def load(name: str | Path = "sbs_2003", settings: Mapping[str, object] | Iterabl
     Raises BadInput with file, key, what was found and what is wanted.
     """
     path = reader.find(str(name))
-    plain, origins = reader.split(reader.parse(path), path.name)
-    scenario = _compose(path.stem, str(path), plain, origins)
+    return _read(path.stem, str(path), reader.parse(path), settings)
+
+
+def loads(text: str, name: str = "office", settings: Mapping[str, object] | Iterable[str] = ()) -> Scenario:
+    """A scenario from the text of its file, for one that is written where it is used. `name` stands for the file in what is said of it."""
+    return _read(name, name, reader.parsed(text, name), settings)
+
+
+def default_rules(server: str) -> retry.QueueRules:
+    """The queue rules of a server, by the name of its profile, as it is delivered."""
+    profile = profiles.find(server)
+    return queue_rules(profile, lambda key: _checked_default(profile.name, key))
+
+
+def _read(name: str, file: str, document: Mapping[str, Any], settings: Mapping[str, object] | Iterable[str]) -> Scenario:
+    plain, origins = reader.split(document, Path(file).name)
+    scenario = _compose(name, file, plain, origins)
     return scenario.with_settings(settings) if settings else scenario
 
 
