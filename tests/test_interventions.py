@@ -306,9 +306,12 @@ ACTS = st.one_of(
 
 
 def forced(transport, act):
-    """Next hops on which an attempt must begin at the instant of a forced retry: something waits there that can be forced and does not expire
-    just then, no connection is open, and no limit is near."""
-    if act.deed is not Deed.FORCE_RETRY or transport.open + len(transport.queues) > transport.rules.connections:
+    """Next hops on which an attempt must begin at the instant of a forced retry: something waits there that can be forced and does not
+    expire just then, no connection is open, and no limit is near."""
+    if (
+        act.deed is not Deed.FORCE_RETRY
+        or transport.open + sum(queue.waiting for queue in transport.queues.values()) > transport.rules.connections
+    ):
         return set()
     by_queue, rules, now = transport.rules.family is Family.QUEUE, transport.rules, transport.env.now
 
