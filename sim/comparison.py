@@ -45,7 +45,9 @@ __all__ = [
 
 HEADLINES: Final = ("strangers_told", "queues_in_retry_peak")  # the numbers that decide how many replications are enough
 MARGIN: Final = "margin"  # wanted people told less strangers told, weighed as the scenario's verdict does; asked for like a measure
-MORE_IS_BETTER: Final = frozenset({MARGIN, "wanted_told", "colleagues_told"})  # of all others, the least is best
+MORE_IS_BETTER: Final = frozenset(  # of all others, the least is best
+    {MARGIN, "wanted_told", "colleagues_told", "listed_after", "rule_a_right_days", "rule_b_right_days"}
+)
 
 
 def known_measure(name: str, where: str) -> str:
@@ -145,6 +147,10 @@ class Verdict:
     policy: str  # the policy recommended
     deciding: str  # key of the assumed input that decides, or moves the headlines most; empty where none does
     margin: Estimate  # W - S * weight under external replies
+
+    def __str__(self) -> str:
+        """`yes-to partners-only`, `depends on spam.silent`."""
+        return {"yes-to": f"yes, to {self.policy} only", "depends": f"depends on {self.deciding}"}.get(self.answer, self.answer)
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,7 +153,7 @@ def compare(
         comparison.known_measure(best, "--best")
     if not 0 < zone < math.inf:
         raise BadInput("--zone", f"{zone:g} is not above 0: the difference, in the measure's unit, that would not matter to you")
-    changed = [(settings, scenario.with_settings(settings, "--vary")) for settings in _combinations(vary or {})]
+    changed = [(settings, _changed(scenario, settings)) for settings in _combinations(vary or {})]
     outcomes = offered(scenario, policies)
     available = tuple(name for name, outcome in outcomes.items() if outcome.available)
     widest = available[-1]
@@ -267,6 +267,14 @@ def _best(
     found = select(values, zone, LEVEL, BATCH)
     policy = "" if found.best is None else names[found.best]
     return Best(measure, policy, tuple(names[n] for n in found.rivals), LEVEL, zone, found.runs, found.most)
+
+
+def _changed(scenario: Scenario, settings: Mapping[str, object]) -> Scenario:
+    """The scenario of a case. On another server a policy that it lacks is replaced by the next narrower one, in force or as a change."""
+    rest = dict(settings)
+    server = rest.pop("server.profile", None)
+    found = scenario if server is None else scenario.on_server(str(server))
+    return found.with_settings(rest, "--vary") if rest else found
 
 
 def _combinations(vary: Mapping[str, Sequence[object]]) -> list[dict[str, object]]:

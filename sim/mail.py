@@ -201,7 +201,7 @@ TEXTS: Final = {
     Code.NXDOMAIN: "5.4.0 authoritative host not found",
     Code.DNS_TIMEOUT: "4.4.3 DNS query timed out: unable to bind to the destination server in DNS",
     Code.SERVFAIL: "4.4.3 DNS server failure: unable to bind to the destination server in DNS",
-    Code.REFUSED: "4.4.1 connection refused: the remote server did not respond to a connection attempt",
+    Code.REFUSED: "4.4.1 connection refused by the remote server",
     Code.TIMEOUT: "4.4.1 connection timed out: the remote server did not respond to a connection attempt",
     Code.BUSY: "421 4.3.2 service not available, too busy",
     Code.GREYLISTED: "451 4.7.1 greylisted, try again later",

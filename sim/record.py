@@ -71,7 +71,7 @@ _MESSAGES: Final[Mapping[str, Column]] = {
     "dsn": Column("uint8", "", "what became of the duty to report", mail.Dsn),
     "attempts": Column("int32", "", "delivery attempts that carried it"),
     "suspended": Column("int32", "", "deferrals without an attempt (Postfix family)"),
-    "wait_seconds": Column("float64", "s", "time it stood ready while no connection was free"),
+    "wait_seconds": Column("float64", "s", "time it stood ready for want of a connection; not behind one that then failed"),
     "connection_seconds": Column("float64", "s", "connection time its attempts used"),
 }
 _QUEUES: Final[Mapping[str, Column]] = {
@@ -191,6 +191,12 @@ class Record:
         frame = pd.DataFrame(data)
         frame.attrs["units"] = {name: column.unit for name, column in SCHEMA[table].items() if column.unit}
         return frame
+
+    def when(self, seconds: Any) -> Any:
+        """Date and time (UTC, without a zone) of seconds from the start: of a number a Timestamp, of a column a column; NaN becomes NaT."""
+        import pandas as pd
+
+        return pd.Timestamp(self.run.epoch) + pd.to_timedelta(seconds, unit="s")
 
     @cached_property
     def messages(self) -> pd.DataFrame:

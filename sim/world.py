@@ -27,6 +27,7 @@ _DNS = NO_HOST | {Code.DNS_TIMEOUT, Code.SERVFAIL}  # no address is known
 _NEVER = (Code.NXDOMAIN, Code.NULL_MX, Code.DNS_TIMEOUT, Code.TIMEOUT, Code.REFUSED)  # nobody there can be reached
 _LOOKUP: Seconds = grid(0.2)  # a DNS answer or a connection refused, there and back; assumed to change nothing
 _BANNER: Seconds = grid(1.0)  # connecting and being told 421
+_MAY_GREYLIST = (Place.STRANGE, Place.OTHER, Place.LIST, Place.TARGET)  # large providers and partners left out (world.greylisting)
 _BANDWIDTH = 50_000.0  # bytes a second of an office line; assumed to change nothing
 
 
@@ -102,7 +103,7 @@ class World:
         fate = np.full(domains.shape, Code.OK, dtype=np.uint8)
         where = domains >> 40
         greylists = us(self.key, domains, Draw.DOMAIN_GREYLISTS) < f.greylisting
-        fate[greylists & np.isin(where, (Place.STRANGE, Place.OTHER, Place.LIST, Place.TARGET))] = Code.GREYLISTED
+        fate[greylists & np.isin(where, _MAY_GREYLIST)] = Code.GREYLISTED
         strange = where == Place.STRANGE
         fate[strange & (answers < f.silent + f.refusing + f.busy)] = Code.BUSY
         fate[strange & (answers < f.silent + f.refusing)] = Code.REFUSED
@@ -129,8 +130,29 @@ class World:
         """The fate of one domain."""
         known = self._fate.get(domain)
         if known is None:
-            known = self._fate[domain] = Code(int(self.domains(np.array([domain]))[0]))
+            known = self._fate[domain] = self._one(domain)
         return known
+
+    def _one(self, domain: int) -> Code:
+        """As `domains`, for one: arrays of length one would cost ten times as much."""
+        f, where = self.fates, domain >> 40
+        if where == Place.TARGET and domain & GONE:
+            return Code(int(self._gone(np.array([domain]))[0]))
+        if where == Place.STRANGE:
+            if u(self.key, domain, Draw.DOMAIN_RESOLVES) < f.unresolvable:
+                return Code.NXDOMAIN if u(self.key, domain, Draw.DOMAIN_FAILS_AT_ONCE) < f.nxdomain else Code.DNS_TIMEOUT
+            if f.null_mx > 0.0 and u(self.key, domain, Draw.DOMAIN_NULL_MX) < f.null_mx:
+                return Code.NULL_MX
+            answers = u(self.key, domain, Draw.DOMAIN_ANSWERS)
+            if answers < f.silent:
+                return Code.TIMEOUT
+            if answers < f.silent + f.refusing:
+                return Code.REFUSED
+            if answers < f.silent + f.refusing + f.busy:
+                return Code.BUSY
+        if where in _MAY_GREYLIST and u(self.key, domain, Draw.DOMAIN_GREYLISTS) < f.greylisting:
+            return Code.GREYLISTED
+        return Code.OK
 
     def unresolvable(self, domains: Ints) -> npt.NDArray[np.bool_]:
         """Would a server that asks DNS about a sender refuse these? So does Postfix's reject_unknown_sender_domain, null MX included.

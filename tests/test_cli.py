@@ -135,6 +135,17 @@ def test_unpaired_says_so(short, tmp_path):
     assert json.loads((tmp_path / "r.json").read_text())["pairing"] == "none"
 
 
+def test_servers_on_which_everything_comes_out_alike_share_a_row(short, tmp_path):
+    servers = ("--server", "exchange-2007", "--server", "exchange-2016", "--server", "qmail")
+    done = mailflow("compare", short, "--replications", 2, *servers, "--json", "r.json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^exchange-2007, exchange-2016 ", done.stdout, re.M)
+    assert re.search(r"^qmail ", done.stdout, re.M)
+    cases = json.loads((tmp_path / "r.json").read_text())["cases"]
+    assert [case["settings"] for case in cases] == [{"server.profile": name} for name in servers[1::2]]
+    assert "did you mean 'postfix'" in complaint(mailflow("compare", short, "--server", "postfx", cwd=tmp_path))
+
+
 def test_run_shows_the_queues_and_saves_the_record(short, tmp_path):
     done = mailflow("run", short, "--at", "day 1 20:00", "--at", "day 2 20:00", "--save", "record", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

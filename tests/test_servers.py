@@ -13,24 +13,13 @@ from sim.policy import retry
 from sim.policy.retry import Family
 from sim.profiles import PROFILES, Profile, Tag
 from sim.report.servers import server_list, server_page
+from sim.scenario import default_rules as rules
 from sim.scenario import reader
-from sim.scenario.rules import queue_rules, retry_pieces
+from sim.scenario.rules import retry_pieces
 from sim.server.transport import Message
 from sim.server.transport.processes import Transport
 
 MIN, H, D = 60.0, 3600.0, 86400.0
-
-
-def rules(name) -> retry.QueueRules:
-    """The rules of a profile's defaults."""
-    profile = profiles.find(name)
-
-    def number(key):
-        table, _, field = key.partition(".")
-        checked = reader.check({"title": "-", "days": 1, table: {field: profile.settings[key].value}}, name)
-        return getattr(getattr(checked, table), field)
-
-    return queue_rules(profile, number)
 
 
 class Dead:
@@ -203,6 +192,13 @@ def test_a_failed_connection_defers_all_that_stand_ready_for_the_same_destinatio
     limited = replace(rules("postfix"), connections=1)
     transport = play(limited, [mail(1), mail(2), mail(3)], Dead(30.0), until=31.0)
     assert [(m.attempts, m.suspended) for m in transport.messages] == [(1, 0), (0, 1), (0, 1)]
+
+
+def test_a_message_that_was_suspended_before_its_first_attempt_waits_like_any_other():
+    # 0 attempts are not "as many as allowed" where no number is: it is tried at the scan at 600 s (due 300 s after 10 s)
+    transport = play(rules("postfix"), [mail(1), mail(2, at=10.0)], Dead(), until=700.0)
+    second = transport.messages[1]
+    assert (second.suspended, second.attempts, second.outcome) == (1, 1, Outcome.QUEUED)
 
 
 def test_no_more_delivery_processes_run_than_the_limit():

@@ -42,8 +42,8 @@ def compare(
         typer.Option(
             "--best",
             metavar="MEASURE",
-            help="Which policy is best, right with 95 % (Kim and Nelson 2001): margin, wanted_told and colleagues_told shall be high, all "
-            "others low; runs in batches of 10 until it is decided.",
+            help="Which policy is best, right with 95 % (Kim and Nelson 2001): margin (wanted people told less strangers told) "
+            "and what else is wanted shall be high, all others low; runs in batches of 10 until it is decided.",
         ),
     ] = "",
     zone: Annotated[float, typer.Option("--zone", help="With --best: a difference smaller than this does not matter to you.")] = 1.0,
@@ -57,6 +57,10 @@ def compare(
     vary: Annotated[
         list[str] | None,
         typer.Option("--vary", metavar="KEY=A,B,C", help="Compare again with each of these values; several: with every combination."),
+    ] = None,
+    server: Annotated[
+        list[str] | None,
+        typer.Option("--server", metavar="NAME", help="Compare again on this server; repeatable; `all`: on every server there is."),
     ] = None,
     seed: Seed = 1,
     jobs: Jobs = None,
@@ -91,7 +95,7 @@ def compare(
     parts += [part for item in until or [] for part in ("--until", item)]
     parts += ["--best", best, "--zone", str(zone)] * bool(best) + ["--unpaired"] * unpaired + ["--together"] * together
     parts += [part for item in percentiles or [] for part in ("--percentile", str(item))]
-    parts += [part for item in vary or [] for part in ("--vary", item)]
+    parts += [part for item in vary or [] for part in ("--vary", item)] + [part for item in server or [] for part in ("--server", item)]
     with progress(quiet) as show:
         result = experiment.compare(
             found,
@@ -104,7 +108,7 @@ def compare(
             zone=zone,
             pairs=not unpaired,
             together=together,
-            vary=varied(vary),
+            vary=_varied(vary, server),
             progress=show,
         )
     command = shlex.join([*parts, "--seed", str(seed), "--replications", str(result.replications)])
@@ -122,6 +126,19 @@ def compare(
     elif sys.stdout.isatty():
         days = max(1, round((found.horizon / 86400 + 1) / 2))
         output.note(f"Next: --html page.html, --out DIR; mailflow run {shlex.quote(scenario)} --at 'day {days} 12:00'")
+
+
+def _varied(vary: list[str] | None, server: list[str] | None) -> dict[str, list[object]]:
+    """What --vary and --server ask for."""
+    found = varied(vary)
+    if server:
+        from sim import profiles
+
+        names = list(profiles.PROFILES) if "all" in server else server
+        for name in names:
+            profiles.find(name)
+        found["server.profile"] = list(names)
+    return found
 
 
 def _print(text: str, first: str) -> None:

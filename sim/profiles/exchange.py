@@ -113,7 +113,7 @@ _POLICIES: Final = {
 _FILTERS: Final = {
     "none": "nothing",
     "junk-first": "content filter with the junk threshold (SCL); a message that is moved to Junk gets no reply (FACTS 2.2, S55)",
-    "refuse-unresolvable": "this server did not have it: a gateway in front of it that refuses senders whose domain does not resolve",
+    "refuse-unresolvable": "not a setting of this server: a gateway in front of it that refuses senders whose domain does not resolve",
 }
 
 EXCHANGE_2007: Final = Profile(
@@ -157,7 +157,7 @@ EXCHANGE_2016: Final = Profile(
 )
 EXCHANGE_EDGE: Final = Profile(
     name="exchange-edge",
-    title="Exchange Server 2010 to 2019, Edge Transport role",
+    title="Exchange Server 2010 to 2019, Edge Transport role (policies are set on the Mailbox servers behind it)",
     short="Exchange Edge",
     settings=_SETTINGS
     | {
@@ -179,6 +179,7 @@ EXCHANGE_ONLINE: Final = Profile(
     name="exchange-online",
     title="Exchange Online, Microsoft 365",
     short="Exchange Online",
+    no_hand="its queues are Microsoft's; Suspend-Queue, Retry-Queue and the like are for Exchange on premises only",
     settings=_SETTINGS
     | {
         "server.retry": Setting(

@@ -70,6 +70,7 @@ class Profile:
     queue_tool: str = "qshape"  # what shows its queues: Queue Viewer, Get-Queue or qshape (FACTS 4)
     texts: Mapping[Code, str] = field(default_factory=dict)  # its words for what the outside answers, where they differ from `mail.TEXTS`
     delays_autoreplies: bool = True  # is the sender of an automatic reply told of its delay
+    no_hand: str = ""  # why its administrator can do nothing to its queues by hand
     approximated: str = ""  # where its true rule is neither family's: what it runs on, and what differs
     undocumented: tuple[str, ...] = ()
 

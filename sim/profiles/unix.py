@@ -50,8 +50,8 @@ _SIEVE: Final = {
 }
 _FILTERS: Final = {
     "none": "nothing",
-    "junk-first": "a content filter whose verdict Sieve tests before vacation",
-    "refuse-unresolvable": "this server can do it",
+    "junk-first": "a content filter in front; the user's filter must look at its verdict before it answers",
+    "refuse-unresolvable": "a check of the sender's domain at MAIL FROM",
 }
 _NO_HOST: Final = "Host or domain name not found. Name service error: Host not found"
 _TEXTS: Final = {  # in Postfix's words (FACTS 3.1, S41)
@@ -284,7 +284,7 @@ KUMOMTA: Final = Profile(
 )
 MOX: Final = Profile(
     name="mox",
-    title="mox",
+    title="mox; it has no responder of its own: replies come from Dovecot and Pigeonhole behind it",
     short="mox",
     settings={
         "server.first_retry": Setting("7.5 min", "FACTS 1.5, S48: doubled; its jitter of a few seconds is left out"),

@@ -28,7 +28,8 @@ def arguments(comparison: Comparison) -> tuple[tuple[str, ...], tuple[str, ...],
     if comparison.widest == "external":
         if m["strangers_told"].mean >= 1:
             holds.append(
-                f"Strangers learn that someone is away: {number(m['strangers_told'], 'strangers_told')} people. "
+                f"Strangers learn that someone is away: {number(m['strangers_told'], 'strangers_told')} people, most of them owners "
+                f"of a forged address, {about(m['spammers_told'])} spammers. "
                 "A bare text without dates and names removes most of the harm; no fraud rate has a source."
             )
         else:
@@ -45,13 +46,12 @@ def arguments(comparison: Comparison) -> tuple[tuple[str, ...], tuple[str, ...],
         limit = scenario.document.verdict.alert_queues
         if math.isfinite(wide.alert_at):
             holds.append(
-                f"The queues look like a compromise: an alert at more than {limit} queues in Retry (assumed) would fire on "
-                f"{clock(wide.alert_at)}, "
-                f"at the peak {number(m['queues_in_retry_peak'], 'queues_in_retry_peak')} queues stand in Retry, and the "
-                "published rules, which ask "
-                f"whether postmaster is the sender, would call it {_verdict_of_rule_a(comparison)} (rule A is wrong on "
-                f"{number(m['rule_a_wrong_days'], 'rule_a_wrong_days')} days). "
-                "A queue view by sender, or one alert per sender, costs less."
+                f"The queues look like a compromise: an alert at more than {limit} queues in Retry (assumed) would fire in most runs by "
+                f"{clock(wide.alert_at).rpartition(' ')[0]}, each run's highest moment has on average "
+                f"{number(m['queues_in_retry_peak'], 'queues_in_retry_peak')} queues in Retry, and the published rule of KB 909005, which "
+                f"asks whether postmaster is the sender, would call it {_verdict_of_rule_a(comparison)}, wrongly, on "
+                f"{number(m['rule_a_wrong_days'], 'rule_a_wrong_days')} days. "
+                "A queue view by sender, or one alert per sender, costs less than doing without replies."
             )
         else:
             why = f"never more than {limit} in Retry in most runs" if scenario.relay is None else route.look_of_the_queues(comparison)
@@ -59,7 +59,7 @@ def arguments(comparison: Comparison) -> tuple[tuple[str, ...], tuple[str, ...],
         if m["backscatter"].mean >= 1:
             holds.append(
                 f"Innocents get backscatter: {number(m['backscatter'], 'backscatter')} replies to people whose address was forged. "
-                "Refusing or junking spam before replying removes most."
+                f"{_filter_first(comparison)}"
             )
         else:
             fails.append("backscatter (fewer than one message)")
@@ -79,6 +79,17 @@ def arguments(comparison: Comparison) -> tuple[tuple[str, ...], tuple[str, ...],
     hidden = _compromise(comparison, holds, fails)
     missing = (*_listing(comparison, holds, fails), *_loops(comparison, holds, fails), *hidden)
     return tuple(holds), tuple(fails), missing
+
+
+def _filter_first(comparison: Comparison) -> str:
+    """What a filter before the reply would do: junk helps only where junk is not answered."""
+    junk = next((item for item in comparison.scenario.inputs() if item.key == "replies.ignore_junk"), None)
+    if junk is not None and junk.low is not None:
+        return (
+            "Refusing spam before replying removes most; filing it as junk does so only if junk gets no reply, "
+            "which is not documented here."
+        )
+    return "Refusing or junking spam before replying removes most."
 
 
 def _verdict_of_rule_a(comparison: Comparison) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from sim.mail import Kind
+from sim.mail import Dsn, Kind, Outcome
+from sim.policy.intervention import by_hand
 from sim.record import Record
 from sim.units import HOUR, clock, words
 
@@ -39,7 +40,7 @@ def consequences(record: Record, values: Mapping[str, float]) -> list[str]:
         said.append(f"{values['spam_attracted']:,.0f} spam messages came because replies had confirmed an address (a what-if).")
     if values["breaker_open"]:
         said.append(f"A breaker, which no server here has, kept replies from the outside for {values['breaker_open']:.0f} h.")
-    return [*said, *_alarm(record, values)]
+    return [*said, *_by_hand(record), *_alarm(record, values)]
 
 
 def _causes(record: Record) -> list[str]:
@@ -51,6 +52,20 @@ def _causes(record: Record) -> list[str]:
         if what.startswith("cause ")
     ]
     return [f"Beside the story: {'; '.join(found)}."] if found else []
+
+
+def _by_hand(record: Record) -> list[str]:
+    """What was done to the queues, and what was deleted."""
+    acts, m = record.columns("acts"), record.columns("messages")
+    done = [f"{what} ({clock(at)})" for at, what in zip(acts["at"].tolist(), acts["what"].tolist(), strict=True) if by_hand(what)]
+    if not done:
+        return []
+    said = [f"Done to the queues by hand: {', '.join(done)}."]
+    deleted = m["outcome"] == Outcome.DELETED
+    if deleted.any():
+        reported = int((deleted & (m["dsn"] == Dsn.SENT)).sum())
+        said.append(f"{int(deleted.sum()):,} messages were deleted, {reported:,} of them with a report to their sender.")
+    return said
 
 
 def _alarm(record: Record, values: Mapping[str, float]) -> list[str]:

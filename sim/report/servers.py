@@ -13,9 +13,8 @@ from sim.policy.autoreply import POLICIES
 from sim.policy.retry import Expiry, Family, QueueRules
 from sim.profiles import Profile, responders
 from sim.report.responders import page
-from sim.scenario import reader
+from sim.scenario import default_rules
 from sim.scenario.reader import plain
-from sim.scenario.rules import queue_rules
 from sim.units import words
 
 __all__ = ["server_list", "server_page"]
@@ -40,7 +39,7 @@ def server_list() -> Iterator[str]:
     """One line for each server."""
     yield f"{'server':16} {'attempts':>8}  {'lifetime':8}  {'who retries':18} what it is"
     for profile in profiles.PROFILES.values():
-        rules = _rules(profile)
+        rules = default_rules(profile.name)
         count = len(retry.schedule(rules, glitch=bool(Code.TIMEOUT in rules.glitch_on)))
         who = "queue" if profile.family is Family.QUEUE else "message"
         also = [alias for alias, name in profiles.ALIASES.items() if name == profile.name]
@@ -52,7 +51,7 @@ def server_list() -> Iterator[str]:
 
 def server_page(profile: Profile) -> Iterator[str]:
     """Everything about one server."""
-    rules = _rules(profile)
+    rules = default_rules(profile.name)
     yield f"{profile.name}: {profile.title}"
     yield ""
     yield f"Retry: {profile.family.value}."
@@ -103,15 +102,6 @@ def server_page(profile: Profile) -> Iterator[str]:
         yield "Not documented"
         for item in profile.undocumented:
             yield f"  {item}"
-
-
-def _rules(profile: Profile) -> QueueRules:
-    def number(key: str) -> object:
-        table, _, name = key.partition(".")
-        document = reader.check({"title": "-", "days": 1, table: {name: profile.settings[key].value}}, f"profile {profile.name}")
-        return getattr(getattr(document, table), name)
-
-    return queue_rules(profile, number)
 
 
 def _in_words(rules: QueueRules) -> Iterator[str]:

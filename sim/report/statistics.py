@@ -113,4 +113,12 @@ def _cases(comparison: Comparison) -> Rows:
             said = f"depends on {verdict.deciding}" if verdict.deciding != "replications" else "too few runs to say"
         values = [plain(case.settings[key]) for key in keys]
         rows.append((*values, said, result.widest, *(number(wide.measures[m], m) for m in _SHOWN)))
-    return tuple(rows)
+    return tuple(_merged(rows)) if keys == ["server.profile"] else tuple(rows)
+
+
+def _merged(rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Servers on which everything comes out alike, in one row."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for server, *rest in rows[1:]:
+        alike.setdefault(tuple(rest), []).append(server)
+    return [("server", *rows[0][1:]), *((", ".join(servers), *rest) for rest, servers in alike.items())]

@@ -12,16 +12,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sim import profiles
 from sim.errors import BadInput, Unavailable, nearest
 from sim.policy import retry
 from sim.policy.admission import Filter, FilterKind
 from sim.policy.autoreply import POLICIES, Audience, Responder
+from sim.policy.intervention import Act
 from sim.profiles import Profile, Setting, Tag, responders
 from sim.profiles.responders import Autoresponder
-from sim.scenario import calendar, causes, reader, replies, route
+from sim.scenario import calendar, causes, hand, reader, replies, route
 from sim.scenario.calendar import Absence
 from sim.scenario.optional import off
 from sim.scenario.rules import queue_rules
@@ -31,7 +32,9 @@ from sim.units import DAY, HOUR, Seconds, words
 if TYPE_CHECKING:
     from sim.corpus import Corpus
 
-__all__ = ["Absence", "Change", "Compressed", "Input", "Scenario", "load"]
+__all__ = ["A_DEFAULT", "Absence", "Change", "Compressed", "Input", "Scenario", "default_rules", "load", "loads"]
+
+A_DEFAULT: Final = "a default that stands in for a fact of the site: put in your own"
 
 _NULL_MX = dt.date(2015, 6, 1)  # RFC 7505
 
@@ -52,13 +55,21 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Replies of a mailbox switched, an absence ended, or the server's policy changed, at a time."""
+    """Replies of a mailbox switched, an absence ended, the server's policy changed, or something done to the queues, at a time."""
 
     at: Seconds
     mailbox: int = -1
     replies: bool | None = None
     ends_absence: bool = False
     policy: str = ""
+    act: Act | None = None
+
+    def words(self) -> str:
+        """What is done."""
+        if self.act is not None:
+            return self.act.words()
+        switched = f"replies {'on' if self.replies else 'off'}"
+        return f"policy {self.policy}" if self.policy else "absence ends" if self.ends_absence else switched
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +214,7 @@ class Scenario:
                 None if c.replies is None else c.replies == "on",
                 c.absence is not None,
                 c.policy or "",
+                hand.act(c),
             )
             for c in self.document.change
         ]
@@ -252,7 +264,8 @@ class Scenario:
                 found.append(Input(key, node, extra["unit"], meaning, f"given in {Path(self.file).name}", Tag.SITE))
             else:
                 default = str(info.default) if not isinstance(info.default, str | int | float | bool | list | dict | None) else info.default
-                found.append(Input(key, default, extra["unit"], meaning, extra["source"], Tag(extra["tag"]), extra["low"], extra["high"]))
+                source = A_DEFAULT if extra["source"] == "a fact of the site" else extra["source"]
+                found.append(Input(key, default, extra["unit"], meaning, source, Tag(extra["tag"]), extra["low"], extra["high"]))
         return found
 
     def assumed(self) -> list[Input]:
@@ -298,6 +311,25 @@ class Scenario:
         changed = _compose(self.name, self.file if not listed else f"{self.file} with {where}", plain, origins)
         return replace(changed, replay=self.replay, replay_wanted=self.replay_wanted, compressed=self.compressed)
 
+    def on_server(self, name: str) -> Scenario:
+        """The same office on another server. A policy that it does not offer, in force or as a change, becomes the widest narrower one."""
+        profile = profiles.find(name)
+        offered = [policy for policy in POLICIES if not profile.policies[policy].why_not]
+        names = list(POLICIES)
+
+        def nearest_there(policy: object) -> object:
+            narrower = [known for known in offered if policy in names and names.index(known) <= names.index(str(policy))]
+            return narrower[-1] if narrower else policy
+
+        plain = copy.deepcopy(dict(self.plain))
+        server = plain.setdefault("server", {})
+        server |= {"profile": name, "policy": nearest_there(self.policy)}
+        for change in plain.get("change", []):
+            if "policy" in change:
+                change["policy"] = nearest_there(change["policy"])
+        changed = _compose(self.name, f"{self.file} with --server", plain, dict(self.origins))
+        return replace(changed, replay=self.replay, replay_wanted=self.replay_wanted, compressed=self.compressed)
+
     def with_replay(self, spam: Corpus | None = None, wanted: Corpus | None = None) -> Scenario:
         """The same scenario with its spam, or its wanted mail from outside, replaced by real messages."""
         return replace(self, replay=spam or self.replay, replay_wanted=wanted or self.replay_wanted, compressed=None)
@@ -333,8 +365,23 @@ def load(name: str | Path = "sbs_2003", settings: Mapping[str, object] | Iterabl
     Raises BadInput with file, key, what was found and what is wanted.
     """
     path = reader.find(str(name))
-    plain, origins = reader.split(reader.parse(path), path.name)
-    scenario = _compose(path.stem, str(path), plain, origins)
+    return _read(path.stem, str(path), reader.parse(path), settings)
+
+
+def loads(text: str, name: str = "office", settings: Mapping[str, object] | Iterable[str] = ()) -> Scenario:
+    """A scenario from the text of its file, for one that is written where it is used. `name` stands for the file in what is said of it."""
+    return _read(name, name, reader.parsed(text, name), settings)
+
+
+def default_rules(server: str) -> retry.QueueRules:
+    """The queue rules of a server, by the name of its profile, as it is delivered."""
+    profile = profiles.find(server)
+    return queue_rules(profile, lambda key: _checked_default(profile.name, key))
+
+
+def _read(name: str, file: str, document: Mapping[str, Any], settings: Mapping[str, object] | Iterable[str]) -> Scenario:
+    plain, origins = reader.split(document, Path(file).name)
+    scenario = _compose(name, file, plain, origins)
     return scenario.with_settings(settings) if settings else scenario
 
 
@@ -386,6 +433,8 @@ def _consistent(scenario: Scenario) -> None:
                 scenario.audience(change.policy)
             if change.mailbox is not None:
                 scenario.mailbox(change.mailbox)
+            if hand.act(change) is not None and scenario.profile.no_hand:
+                raise Unavailable(f"change[{n}]", f"not available on {scenario.profile.short}: {scenario.profile.no_hand}")
             if document.days is not None and change.at > scenario.horizon:
                 raise wrong(f"change[{n}].at", f"is after the end of the run (days = {document.days:g})")
         for entry in document.absence:

@@ -35,8 +35,8 @@ class Estimate:
             f"{self.queues:.0f} queues"
         )
 
-    def lines(self, simulated: float) -> tuple[str, ...]:
-        """In words, beside what was simulated."""
+    def lines(self, simulated: float, when: str) -> tuple[str, ...]:
+        """In words, beside what was simulated on average in a stretch of time; where the two differ, why."""
         why = [
             f"once many senders are known, so many messages bring only {self.later:.0f} new domains, and who was answered is "
             "not answered again"
@@ -45,7 +45,10 @@ class Estimate:
             why.append(f"{self.suppressed * 100:.1f} % of the spam is not answered for its headers")
         if self.others >= 1:
             why.append(f"others who are away add up to {self.others:.0f} messages in the same time")
-        return f"{self.sum()}; simulated {simulated:.1f}.", "They differ because " + "; ".join(why) + "."
+        first = f"{self.sum()}; simulated {simulated:.1f} on average, {when}."
+        if abs(simulated - self.queues) < 0.05 * max(self.queues, 10.0):
+            return (first,)
+        return first, "They differ because " + "; ".join(why) + "."
 
 
 def hanging(scenario: Scenario) -> float:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -22,7 +22,22 @@ from sim.errors import BadInput, nearest
 from sim.profiles import Tag
 from sim.scenario.schema import Document
 
-__all__ = ["Origin", "assign", "check", "fields", "find", "kind", "known", "lesson", "parse", "plain", "shipped", "split", "written"]
+__all__ = [
+    "Origin",
+    "assign",
+    "check",
+    "fields",
+    "find",
+    "kind",
+    "known",
+    "lesson",
+    "parse",
+    "parsed",
+    "plain",
+    "shipped",
+    "split",
+    "written",
+]
 
 _LARGEST = 1_000_000  # bytes of a scenario file
 
@@ -67,17 +82,22 @@ def parse(path: Path) -> dict[str, Any]:
         raise BadInput(str(path), f"is not text in UTF-8 (byte {error.start + 1}); a scenario is a TOML file") from None
     except OSError as error:
         raise BadInput(str(path), f"cannot be read: {(error.strerror or str(error)).lower()}") from None
+    return parsed(text, str(path))
+
+
+def parsed(text: str, file: str) -> dict[str, Any]:
+    """The TOML document of a text; `file` is named where it is none."""
     if not text.strip():
-        raise BadInput(str(path), 'is empty; a scenario begins with title = "..."')
+        raise BadInput(file, 'is empty; a scenario begins with title = "..."')
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         match = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
         what = str(error).split(" (at ")[0]
-        where = f"{path}:{match[1]}" if match else str(path)
+        where = f"{file}:{match[1]}" if match else file
         raise BadInput(where, f"is not TOML: {what[:1].lower()}{what[1:]}") from None
     except RecursionError:
-        raise BadInput(str(path), "is not TOML: nested too deeply") from None
+        raise BadInput(file, "is not TOML: nested too deeply") from None
 
 
 def split(document: Mapping[str, Any], file: str) -> tuple[dict[str, Any], dict[str, Origin]]:
@@ -228,7 +248,7 @@ def kind(info: Any) -> str:
         "Expected": "table of limits by measure",
         "dict": "table of values by person",
         "list": "list",
-        "Literal": "one of " + ", ".join(map(str, getattr(info.annotation, "__args__", ()))),
+        "Literal": "one of " + ", ".join(map(str, _choices(info.annotation))),
     }
     found = next((name for start, name in names.items() if start in text), "")
     if found:
@@ -238,6 +258,12 @@ def kind(info: Any) -> str:
     return next(
         (words for word, words in parse.items() if word.lower() == {"share": "share", "s": "duration", "1/s": "rate"}.get(unit)), ""
     ) or ("yes or no" if "bool" in text else "number" if "int" in text or "float" in text else "text")
+
+
+def _choices(annotation: Any) -> tuple[object, ...]:
+    """The words of a Literal, or of one that may be left out."""
+    found = next((part for part in (annotation, *get_args(annotation)) if get_origin(part) is Literal), annotation)
+    return get_args(found)
 
 
 def known() -> list[str]:

@@ -434,22 +434,42 @@ class Absence(_Table):
     )
 
 
+_Which = Literal["all", "retry"]
+
+
 class Change(_Table):
-    """Something the administrator or a user does during the run."""
+    """Something the administrator or a user does during the run. What is done to the queues is done under every policy."""
 
     at: Moment = _key(..., "when", "s")
     mailbox: str | None = _key(None, "whose")
     replies: Literal["on", "off"] | None = _key(None, "the mailbox's replies are switched")
     absence: Literal["ends"] | None = _key(None, "the mailbox's absence ends")
     policy: str | None = _key(None, "the server's policy from now on; only where the scenario's own policy is in force")
+    freeze: _Which | None = _key(
+        None, "no message leaves these queues but what is under way: all, those that come later among them, or those in Retry now"
+    )
+    thaw: _Which | None = _key(None, "frozen queues go on: all, or those in Retry now")
+    force_retry: _Which | None = _key(None, "queues are tried at once, as if their wait were over: all, or those in Retry now")
+    delete: Literal["all", "autoreplies", "retry"] | None = _key(
+        None, "queued messages are deleted: all, autoreplies, or those of queues in Retry now"
+    )
+    dsn: bool | None = _key(None, "with delete: is each reported to its sender; left out: no")
+    connections: int | None = _key(None, "outbound connections at most from now on, all together", ge=1, le=100_000)
+    connections_per_hop: int | None = _key(None, "outbound connections at most from now on, to one next hop", ge=1, le=100_000)
 
     @model_validator(mode="after")
     def _one_deed(self) -> Change:
-        if self.policy is not None and self.mailbox is None and self.replies is None and self.absence is None:
-            return self
-        if self.policy is None and self.mailbox is not None and (self.replies is None) != (self.absence is None):
-            return self
-        raise ValueError("a change is either policy = ..., or mailbox = ... with replies = 'on' or 'off' or absence = 'ends'")
+        given = self.model_fields_set - {"at"}
+        if "dsn" in given and "delete" not in given:
+            raise ValueError("dsn belongs to delete = ...: are the deleted messages reported to their senders?")
+        deeds = ({"policy"}, {"mailbox", "replies"}, {"mailbox", "absence"}, {"freeze"}, {"thaw"}, {"force_retry"}, {"delete"})
+        if given - {"dsn"} not in deeds and not (given and given <= {"connections", "connections_per_hop"}):
+            raise ValueError(
+                "a change is one deed: policy = ..., mailbox = ... with replies = 'on' or 'off' or absence = 'ends', freeze, thaw, "
+                "force_retry, delete (with dsn), or connections and connections_per_hop; "
+                f"here it is {' with '.join(sorted(given)) or 'none'}"
+            )
+        return self
 
 
 class Verdict(_Table):

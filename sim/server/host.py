@@ -8,6 +8,7 @@ that the transport does may come back as mail (a report to an outside sender), n
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
 
@@ -72,6 +73,7 @@ class Host:
         self.step = min(reports, self.reputation.lag, self.gates.lag, self.loops.lag)
         self.breaker = Breaker.of(scenario)
         self.looks = frozenset(self.breaker.looks(scenario.horizon))
+        self.by_hand = deque(change for change in scenario.changes if change.act is not None)
         self.pending: list[Message] = []
         self.held = 0  # mail that waits for the store when the run ends
 
@@ -112,6 +114,10 @@ class Host:
                 self.force.replies_on[change.mailbox] = change.replies
             if change.at == now and change.policy and self.policy == self.scenario.policy:
                 self.audience = self.scenario.audience(change.policy)
+        while self.by_hand and self.by_hand[0].at <= now:  # each once: a moment comes twice where two chunks meet
+            act = self.by_hand.popleft().act
+            assert act is not None
+            self.transport.apply(act)
         if now in self.looks:
             self.breaker.look(now, self.transport.in_retry())
         self.force.audience = self.breaker.narrow(self.audience)
@@ -281,9 +287,9 @@ class Host:
         ]
         for change in self.scenario.changes:
             if change.replies is not None:
-                rows.append((change.at, np.nan, f"replies {'on' if change.replies else 'off'}", self.scenario.person(change.mailbox)))
-            elif change.policy and self.policy == self.scenario.policy:
-                rows.append((change.at, np.nan, f"policy {change.policy}", "server"))
+                rows.append((change.at, np.nan, change.words(), self.scenario.person(change.mailbox)))
+            elif change.act is not None or (change.policy and self.policy == self.scenario.policy):
+                rows.append((change.at, np.nan, change.words(), "server"))
         for cause in self.scenario.causes:
             who = cause.who if cause.who == "server" else self.scenario.person(self.scenario.mailbox(cause.who))
             rows.append((cause.since, cause.until, f"cause {cause.name.replace('_', '-')}", who))

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Protocol
 
-from sim.mail import Code, Dsn, Kind, Outcome
+from sim.mail import Code, Dsn, Outcome
+from sim.policy.intervention import Act, Deed
 from sim.record import EndedBy
 from sim.units import Seconds
 
@@ -72,28 +72,6 @@ class Episode:
     connection_seconds: Seconds = 0.0
     last_code: Code = Code.NONE
     ended_by: EndedBy = EndedBy.STILL_OPEN
-
-
-class Deed(Enum):
-    """What an administrator does to the queues."""
-
-    FREEZE = "freeze"  # no message leaves; more may come
-    THAW = "thaw"
-    FORCE_RETRY = "force_retry"  # as if the retry interval had passed
-    DELETE = "delete"
-    LIMIT = "limit"
-
-
-@dataclass(frozen=True, slots=True)
-class Act:
-    """One deed, and which queues and messages it is done to."""
-
-    deed: Deed
-    only_in_retry: bool = False
-    kinds: frozenset[Kind] | None = None  # DELETE: of these kinds; None: of all
-    report: bool = False  # DELETE: with a DSN to the sender
-    connections: int | None = None  # LIMIT
-    connections_per_hop: int | None = None
 
 
 @dataclass(slots=True)

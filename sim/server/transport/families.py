@@ -80,8 +80,6 @@ class QueueRetries:
                 message.deferred_at = now
         if queue.asleep:  # a sibling's connection failed at the same time: one sleep is enough
             return
-        for message in queue.ready:
-            message.wait_seconds += now - message.ready_since
         queue.failures = retry.next_failure(rules.kind, rules.params, queue.failures, code in rules.glitch_on)
         queue.asleep = True
         queue.naps += 1
@@ -101,7 +99,8 @@ class QueueRetries:
         self.transport.wait_alone(queue, message, self.transport.rules.message_retry)
 
     def force(self, queue: Queue) -> None:
-        """The queue wakes."""
+        """The queue wakes, as if the retry interval had passed; if it fails again, a new wait begins (FACTS S22, S28). A message that was
+        refused 4xx waits on alone: what is forced is a connection."""
         if queue.asleep:
             self._awake(queue)
 
@@ -166,15 +165,15 @@ class MessageRetries:
         message.failures += 1
         seconds = retry.wait(rules.kind, rules.params, message.accepted_at, now, message.failures)
         late = rules.expires is retry.Expiry.WHEN_THE_NEXT_IS_LATE and now + seconds > message.accepted_at + rules.expiry
-        if late or message.attempts == rules.most_attempts:
+        if late or 0 < rules.most_attempts <= message.attempts:
             self.transport.settle(message, Outcome.EXPIRED)
         else:
             self.transport.wait_alone(queue, message, seconds)
 
     def force(self, queue: Queue) -> None:
-        """All that wait rejoin, and the next hop is no longer suspended."""
+        """All that wait rejoin, in order of their ids as at any one instant, and the next hop is no longer suspended."""
         queue.suspended_until = 0.0
-        for message in list(queue.alone.values()):
+        for message in sorted(queue.alone.values(), key=lambda message: message.id):
             self.transport.rejoin(queue, message, message.naps)
 
     def _suspended(self, queue: Queue, message: Message) -> None:

@@ -19,16 +19,17 @@ import math
 from bisect import insort
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import simpy
 
-from sim.mail import CONNECTION_FAILURES, NO_HOST, PERMANENT, Code, Dsn, Kind, Outcome
+from sim.mail import CONNECTION_FAILURES, NO_HOST, PERMANENT, Code, Dsn, Outcome
 from sim.policy import bounce, retry
 from sim.policy.retry import QueueRules
 from sim.record import EndedBy
-from sim.server.transport import Act, Deed, Done, Episode, Message, Outside
+from sim.server.transport import Act, Done, Episode, Message, Outside
 from sim.server.transport.families import family
+from sim.server.transport.hand import Hand
 from sim.server.transport.instant import Instant, Rank
 from sim.units import Seconds
 
@@ -80,8 +81,7 @@ class Transport:
         self.open = 0
         self.instant = Instant(self.env, self._dispatch)
         self.family = family(self)
-        self._frozen = False
-        self._acts = 0
+        self.hand = Hand(self)
         self._wanting: list[tuple[Seconds, int, Queue]] = []
         self._met: dict[tuple[int, int], Seconds] = {}
         self._arriving: deque[Message] = deque()
@@ -105,8 +105,7 @@ class Transport:
 
     def apply(self, act: Act) -> None:
         """Do now what an administrator does, before anything else at this instant; to be called between two `advance`s."""
-        self._acts += 1
-        self.instant.post(Rank.INTERVENTION, -1, self._acts, self._intervene, act)
+        self.hand.apply(act)
 
     def advance(self, until: Seconds) -> Done:
         """Play everything before `until`."""
@@ -151,7 +150,7 @@ class Transport:
         self.messages.append(message)
         queue = self.queues.get(message.next_hop)
         if queue is None:
-            queue = self.queues[message.next_hop] = Queue(message.next_hop, frozen=self._frozen)
+            queue = self.queues[message.next_hop] = Queue(message.next_hop, frozen=self.hand.frozen)
         if queue.emptied_at + self.rules.forget_after <= self.env.now:
             queue.failures = 0
             queue.asleep = False
@@ -164,7 +163,7 @@ class Transport:
             self._delaying.append(message)
             self._ring("delays")
         self.family.joins(queue, message)
-        self._look_if_empty(queue)
+        self.look_if_empty(queue)
 
     def _expire(self, message: Message) -> None:
         """Its lifetime is over. Under way, its attempt decides."""
@@ -174,7 +173,7 @@ class Transport:
         message.last_code = Code.EXPIRED if message.last_code is Code.NONE else message.last_code
         self._take_out(queue, message)
         self.settle(message, Outcome.EXPIRED)
-        self._look_if_empty(queue)
+        self.look_if_empty(queue)
 
     def _delayed(self, message: Message) -> None:
         if message.outcome is Outcome.QUEUED and self.rules.reports_failures:
@@ -201,7 +200,12 @@ class Transport:
         if queue.alone.get(message.id) is message and nap == message.naps:
             del queue.alone[message.id]
             self.family.joins(queue, message)
-            self._look_if_empty(queue)
+            self.look_if_empty(queue)
+
+    def count_wait(self, queue: Queue) -> None:
+        """What stands ready ceases to wait for a connection: the queue falls asleep, or is frozen."""
+        for message in queue.ready:
+            message.wait_seconds += self.env.now - message.ready_since
 
     def want(self, queue: Queue) -> None:
         """Ask for a connection, if the queue may have one more."""
@@ -210,6 +214,12 @@ class Transport:
         if queue.connections < self.family.connections(queue):
             queue.wants = True
             insort(self._wanting, (self.env.now, queue.ready[0].id, queue))  # ids differ: queues are never compared
+
+    def step_back(self, queue: Queue) -> None:
+        """Give up the place in the line for a connection."""
+        if queue.wants:
+            queue.wants = False
+            self._wanting = [want for want in self._wanting if want[2] is not queue]
 
     def _dispatch(self) -> None:
         """Grant connections by (waiting since, id); a queue stopped by its own limit does not stop those behind it."""
@@ -286,7 +296,7 @@ class Transport:
             self.open -= 1
             if queue.connections == 0:
                 queue.active = False
-            self._look_if_empty(queue)
+            self.look_if_empty(queue)
         self.want(queue)
 
     def _answered(self, queue: Queue) -> None:
@@ -329,45 +339,8 @@ class Transport:
         if queue.alone.pop(message.id, None) is None:
             queue.ready.remove(message)
 
-    def _look_if_empty(self, queue: Queue) -> None:
+    def look_if_empty(self, queue: Queue) -> None:
         """An empty queue is in no episode, and forgets after a while."""
         if queue.waiting == 0 and queue.connections == 0 and math.isnan(queue.emptied_at):
             self._end_retry(queue, EndedBy.EMPTY)
             queue.emptied_at = self.env.now
-
-    # The administrator's hand.
-
-    def _intervene(self, act: Act) -> None:
-        if act.deed is Deed.LIMIT:
-            self.rules = replace(
-                self.rules,
-                connections=act.connections or self.rules.connections,
-                connections_per_hop=act.connections_per_hop or self.rules.connections_per_hop,
-            )
-            return
-        if act.deed in (Deed.FREEZE, Deed.THAW) and not act.only_in_retry:
-            self._frozen = act.deed is Deed.FREEZE
-        for hop in sorted(self.queues):
-            queue = self.queues[hop]
-            if act.only_in_retry and queue.retry is None:
-                continue
-            if act.deed is Deed.FREEZE:
-                queue.frozen = True
-            elif act.deed is Deed.THAW:
-                queue.frozen = False
-                self.want(queue)
-            elif act.deed is Deed.FORCE_RETRY:
-                self.family.force(queue)
-            else:
-                self._delete(queue, act)
-
-    def _delete(self, queue: Queue, act: Act) -> None:
-        """What waits is deleted at once, what is under way unless its attempt succeeds."""
-        for message in sorted([*queue.ready, *queue.alone.values(), *queue.carried.values()], key=lambda message: message.id):
-            if act.kinds is not None and Kind(message.id & 15) not in act.kinds:
-                continue
-            message.doomed = bounce.duty(message.sender, self.rules.reports_failures) if act.report else Dsn.OFF
-            if not message.under_way:
-                self._take_out(queue, message)
-                self.settle(message, Outcome.DELETED)
-        self._look_if_empty(queue)
