@@ -119,12 +119,15 @@ def test_an_attempt_leaves_lines_only_where_a_connection_was_made(tmp_path):
             Code.FULL: [452],
             Code.NO_MAILBOX: [550],
             Code.LISTED: [550],
+            Code.OVER_QUOTA: [552],
+            Code.TOO_MUCH: [450],
+            Code.TRY_LATER: [451],
         }.get(code, [])
     # greeting, five commands with an answer each, and the answer to the message; without DATA three less; only the greeting
     assert lines[Code.OK] == 1 + 2 * 5 + 1
     assert lines[Code.GREYLISTED] == lines[Code.FULL] == lines[Code.NO_MAILBOX] == lines[Code.LISTED] == 1 + 2 * 4
     assert lines[Code.BUSY] == 1
-    assert sum(lines.values()) == 12 + 4 * 9 + 1
+    assert sum(lines.values()) == 12 + 7 * 9 + 1
 
 
 def test_an_outbound_connection_says_from_whom_to_whom(tmp_path):

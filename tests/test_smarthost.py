@@ -380,3 +380,23 @@ def test_a_route_is_an_input_and_a_smarthost_that_is_not_there_adds_no_other():
 def test_a_wrong_route_is_named_with_what_is_wanted(setting, message):
     with pytest.raises(BadInput, match=message):
         sim.load(Path(STORY.file), [setting])
+
+
+def test_what_is_done_by_hand_to_the_queue_here_loses_no_message_on_either_leg(tmp_path):
+    text = Path(STORY.file).read_text() + "".join(
+        f'\n[[change]]\nat = "{at}"\n{deed}\n'
+        for at, deed in (
+            ("day 2 09:00", 'freeze = "all"'),
+            ("day 2 15:00", "delete = 'autoreplies'\ndsn = true"),
+            ("day 2 16:00", 'thaw = "all"'),
+        )
+    )
+    (tmp_path / "hand.toml").write_text(text)
+    record = sim.run(sim.load(tmp_path / "hand.toml", UP))
+    ours = record.columns("messages")
+    deleted = ours["outcome"] == Outcome.DELETED
+    assert deleted.sum() > 0
+    assert not np.isin(ours["id"][deleted], record.columns("relay_messages")["id"]).any()
+    assert np.isin(ours["id"][deleted], ours["caused_by"][(ours["kind"] == Kind.FAILURE) & ~legs.from_relay(record)]).all()
+    for table, queued in (("messages", record.run.queued), ("relay_messages", record.run.relay_queued)):
+        assert (record.columns(table)["outcome"] == Outcome.QUEUED).sum() == queued
