@@ -55,7 +55,7 @@ def table(rounds: int, messages: int, against: Path | None = None) -> list[str]:
 
 def _ratio(some: Rounds, others: Rounds) -> float:
     """User seconds of one thing for each of another: the median of the ratios of each round."""
-    return median(a / b for (a, _), (b, _) in zip(some, others, strict=True))
+    return median(a / max(b, 1e-6) for (a, _), (b, _) in zip(some, others, strict=True))
 
 
 def main() -> None:
