@@ -182,7 +182,7 @@ class View:
     def drained_after(self) -> float:
         """From the first switch-off until the last autoreply that was hung then leaves; NaN if none was hung, or one never leaves."""
         acts = self.record.columns("acts")
-        narrower = itertools.takewhile(lambda name: name != self.record.run.policy, POLICIES)
+        narrower = itertools.takewhile(lambda name: name not in (self.record.run.policy, "external"), POLICIES)
         words = {"replies off", *(f"policy {name}" for name in narrower)}
         off = [at for at, what in zip(acts["at"].tolist(), acts["what"].tolist(), strict=True) if what in words]
         if not off:
