@@ -89,6 +89,7 @@ class Outcome:
     set_by: str = ""
     undo: str = ""
     why_not: str = ""
+    not_here: str = ""  # what of it is no setting of this server: it is simulated, and never recommended
     measures: Mapping[str, Estimate] = field(default_factory=dict)
     runs: tuple[Summary, ...] = field(default=(), repr=False)
 
@@ -278,9 +279,9 @@ def decide(
             return Verdict("yes", "external", deciding, gain)
     best: tuple[float, str] | None = None
     open_question = ""
-    for name in reversed(POLICIES):
+    for name in (*reversed(POLICIES), *(name for name in policies if name not in POLICIES)):
         outcome = policies.get(name)
-        if outcome is None or not outcome.available or name in ("external", "off", "internal-only"):
+        if outcome is None or not outcome.available or outcome.not_here or name in ("external", "off", "internal-only"):
             continue
         own = margin(outcome.rows)
         wanted = [rule.enough * row["wanted_told"] for row in wide.rows]

@@ -9,6 +9,7 @@ import itertools
 import math
 import os
 import signal
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
@@ -19,9 +20,10 @@ import numpy as np
 
 from sim import __version__, comparison, measures, runs
 from sim.comparison import Assumption, Band, Best, Case, Comparison, Outcome
-from sim.errors import BadInput, Unavailable
+from sim.errors import BadInput
 from sim.measures import MEASURES, Summary
 from sim.policy.autoreply import POLICIES
+from sim.policy.own import Function
 from sim.scenario import Input, Scenario
 from sim.statistics.intervals import LEVEL, each_of
 from sim.statistics.selection import select
@@ -92,6 +94,10 @@ def _spread(executor: Executor | None, tasks: Sequence[Task]) -> Iterable[tuple[
         for number, task in enumerate(tasks):
             yield number, play(task)
         return
+    for scenario in {id(task.scenario): task.scenario for task in tasks}.values():
+        if scenario.staying:  # looked for here: a pool that meets it while it pickles may hang
+            named = ", ".join(map(repr, scenario.staying))
+            raise BadInput("policies", f"{named} cannot be sent to worker processes: define it in a module, or give jobs=1")
     futures: dict[Future[dict[str, Summary]], int] = {executor.submit(play, task): number for number, task in enumerate(tasks)}
     while futures:
         done, _ = wait(futures, return_when=FIRST_COMPLETED)
@@ -116,7 +122,7 @@ class Pool:
 
 def compare(
     scenario: Scenario,
-    policies: Sequence[str] = (),
+    policies: Sequence[str] | Mapping[str, Function] = (),
     *,
     seed: int = 1,
     replications: int | None = None,
@@ -132,10 +138,11 @@ def compare(
 ) -> Comparison:
     """Compare reply policies on common random numbers.
 
-    policies: names; all by default, those that the server lacks among them with the reason. The scenario's own policy is the baseline and
-    always among them. replications: a number, or None for as many as it takes until the headlines of the widest policy are known to 5 %
-    (10 to 200). jobs: worker processes, by default one per core; the result does not depend on it. bands: rerun the widest policy at the
-    ends of every assumed input.
+    policies: names; all by default, those that the server lacks among them with the reason; or Python functions by name, to be compared
+    beside them all: each is asked with (message, answered) whether to reply (`sim.policy.own`). The scenario's own policy is the baseline
+    and always among them. replications: a number, or None for as many as it takes until the headlines of the widest policy are known to
+    5 % (10 to 200). jobs: worker processes, by default one per core; the result does not depend on it. bands: rerun the widest policy at
+    the ends of every assumed input.
 
     until: instead of the headlines, what shall be known of the widest policy, as in `["backscatter=5%"]`. best: a measure, or `margin`, by
     which the best policy is sought until it is known with 95 % where it is `zone` better than the others. With either, `replications` is
@@ -148,6 +155,9 @@ def compare(
             raise BadInput(what, f"{number} is not between {least:,} and {most:,}")
     if scenario.document.replay_required and scenario.replay is None:
         raise BadInput(scenario.file, "replays real mail: give --replay FILE, an mbox, a folder of .eml files or a CSV of metadata")
+    if isinstance(policies, Mapping):
+        scenario, policies = scenario.with_functions(policies), ()
+    jobs = _jobs(scenario, jobs)
     targets = tuple(target(item, MEASURES) if isinstance(item, str) else item for item in until)
     if best:
         comparison.known_measure(best, "--best")
@@ -192,16 +202,23 @@ def compare(
 def offered(scenario: Scenario, policies: Sequence[str]) -> dict[str, Outcome]:
     """The policies asked for (all where none is), with the scenario's own among them, narrowest first, and how each is set; those that the
     server lacks with the reason. BadInput where a name is not one of a policy."""
-    wanted = list(dict.fromkeys([*(policies or POLICIES), scenario.policy]))
+    known = scenario.policies
+    wanted = {*(policies or known), scenario.policy}
     outcomes: dict[str, Outcome] = {}
-    for name in [*(name for name in POLICIES if name in wanted), *(name for name in wanted if name not in POLICIES)]:
-        try:
-            scenario.audience(name)
-            switch = scenario.profile.policies[name]
-            outcomes[name] = Outcome(name, True, switch.set_by, switch.undo)
-        except Unavailable:
-            outcomes[name] = Outcome(name, False, why_not=scenario.profile.policies[name].why_not)
+    for name in [*(name for name in known if name in wanted), *(name for name in policies if name not in known)]:
+        found = scenario.reply_policy(name)
+        switch = found.switch
+        outcomes[name] = Outcome(name, not switch.why_not, switch.set_by, switch.undo, switch.why_not, not_here=found.not_here)
     return outcomes
+
+
+def _jobs(scenario: Scenario, jobs: int | None) -> int | None:
+    """One, where a policy cannot be sent to worker processes and no number was asked for."""
+    if jobs is not None or not scenario.staying:
+        return jobs
+    named = ", ".join(map(repr, scenario.staying))
+    warnings.warn(f"{named} cannot be sent to worker processes (define it in a module): one process plays it all", stacklevel=3)
+    return 1
 
 
 def _play(
@@ -213,7 +230,8 @@ def _play(
     """
     if pairs:
         return pool.play(what, [Task(scenario, tuple(names), seed, n) for n in numbers])
-    apart = [0 if name == names[-1] else _APART * (1 + list(POLICIES).index(name)) for name in names]
+    places = [*POLICIES, *(name for name in scenario.policies if name not in POLICIES)]
+    apart = [0 if name == names[-1] else _APART * (1 + places.index(name)) for name in names]
     found = pool.play(what, [Task(scenario, (name,), seed, n + far) for n in numbers for name, far in zip(names, apart, strict=True)])
     width = len(names)
     return [{name: run for result in found[i : i + width] for name, run in result.items()} for i in range(0, len(found), width)]

@@ -129,6 +129,7 @@ class Answer(IntEnum):
     SPAM_FLAG = 16
     SPF_FAIL = 17
     RATE_LIMIT = 18
+    OWN_FUNCTION = 19  # a Python function as a policy wants no reply
 
 
 class Flag(IntFlag):

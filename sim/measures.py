@@ -176,7 +176,7 @@ class View:
         """From the first switch-off until the last autoreply that was hung then leaves; NaN if none was hung, or one never leaves.
         `messages`: our server's, or the smarthost's."""
         acts = self.record.columns("acts")
-        narrower = itertools.takewhile(lambda name: name != self.record.run.policy, POLICIES)
+        narrower = itertools.takewhile(lambda name: name not in (self.record.run.policy, "external"), POLICIES)
         words = {"replies off", *(f"policy {name}" for name in narrower)}
         off = [at for at, what in zip(acts["at"].tolist(), acts["what"].tolist(), strict=True) if what in words]
         return standing.drained_after(messages, min(off)) if off else float("nan")

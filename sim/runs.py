@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from sim import realise
+from sim.policy.own import Function
 from sim.record import Record
 from sim.scenario import Scenario
 from sim.server.host import Host
@@ -17,8 +18,12 @@ __all__ = ["run", "runs"]
 _CHUNK = 24  # hours drawn at a time; results do not depend on it
 
 
-def run(scenario: Scenario, policy: str = "", seed: int = 1, replication: int = 0) -> Record:
-    """One run under one policy (the scenario's own by default)."""
+def run(scenario: Scenario, policy: str | Function = "", seed: int = 1, replication: int = 0) -> Record:
+    """One run under one policy (the scenario's own by default): its name, or a function of (message, answered) that says whether to reply
+    (`sim.policy.own`)."""
+    if not isinstance(policy, str):
+        name = getattr(policy, "__name__", "").strip("<>_").lower() or "own"
+        scenario, policy = scenario.with_functions({name: policy}), name
     return next(runs(scenario, [policy or scenario.policy], seed, replication))
 
 

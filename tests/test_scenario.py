@@ -32,7 +32,9 @@ def test_the_ends_of_every_band_are_values_that_the_scenario_takes():
 
 
 def test_every_key_that_takes_its_default_from_a_profile_is_a_setting_of_some_server_or_of_every_responder():
-    keys = {key for key, (_, info) in reader.fields().items() if info.json_schema_extra.get("tag") == "profile"}
+    keys = {
+        key.removeprefix("policy.NAME.") for key, (_, info) in reader.fields().items() if info.json_schema_extra.get("tag") == "profile"
+    }
     replies = {key for key in keys if key.startswith("replies.")} - {"replies.responder"}
     assert keys - replies - {"replies.responder"} == {key for profile in PROFILES.values() for key in profile.settings}
     assert all(set(one.settings) == replies for one in RESPONDERS.values())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -44,7 +43,7 @@ def show(
         "measures": measures,
         "schema": _schema,
     }
-    key = re.sub(r"\[\d*\]", "[]", what)
+    key = reader.generic(what)
     if what in lists:
         lines = lists[what]()
     elif what in profiles.PROFILES or what in profiles.ALIASES:
@@ -110,9 +109,10 @@ def _key(key: str) -> Iterator[str]:
     if extra.get("unit"):
         yield f"  unit     {extra['unit']}"
     if extra.get("tag") == "profile":
-        if key == "replies.responder":
+        if key.endswith("replies.responder"):
             known = {profile.short: Setting(profile.responder, "its own") for profile in profiles.PROFILES.values()}
-        elif key.startswith("replies."):
+        elif ".replies." in f".{key}":
+            key = key[key.index("replies.") :]
             known = {name: auto.settings[key] for name, auto in responders.RESPONDERS.items()}
         else:
             known = {profile.short: profile.settings[key] for profile in profiles.PROFILES.values() if key in profile.settings}
@@ -157,6 +157,8 @@ def _resolved(found: Scenario) -> Iterator[str]:
     for change in found.changes:
         who = found.person(change.mailbox) if change.mailbox >= 0 else "server"
         yield f"change: {clock(change.at)}, {who}: {change.words()}"
+    for name in found.document.policy:
+        yield f"policy {name}: {found.reply_policy(name).switch.set_by}"
     for name, entry in found.document.expect.items():
         yield f"expected: {name}: {entry.limits}"
     estimate = by_hand(found)

@@ -37,6 +37,7 @@ class Audience(Enum):
     INTERNAL = "internal"
     PARTNERS = "partners"  # internal, and the named partner domains
     CONTACTS = "contacts"  # internal, and the user's own contacts
+    KNOWN = "known"  # internal, and whoever has written before; on no server here
     EVERYBODY = "everybody"
 
 
@@ -83,6 +84,7 @@ class Facts:
     sender: Ints
     flags: Flags
     outcome: Bytes  # MAILBOX or JUNK
+    known: Bools | None = None  # has the sender written before; looked at for an audience of KNOWN only; None: nobody has
 
 
 def reasons(audience: Audience, responder: Responder, facts: Facts) -> Bytes:
@@ -110,6 +112,8 @@ def reasons(audience: Audience, responder: Responder, facts: Facts) -> Bytes:
         unless(~inside & (facts.place != Place.PARTNER), Answer.AUDIENCE)
     elif audience is Audience.CONTACTS:
         unless(~inside & ~flagged(Flag.CONTACT), Answer.AUDIENCE)
+    elif audience is Audience.KNOWN:
+        unless(~inside if facts.known is None else ~inside & ~facts.known, Answer.AUDIENCE)
     unless(facts.sender == NULL_SENDER, Answer.NULL_SENDER)
     for rule in responder.rules:
         unless(flagged(rule.flags), rule.why)

@@ -184,7 +184,7 @@ def _table(comparison: Comparison) -> Table:
         if outcome.available:
             wait = outcome.measures["wanted_wait"].mean
             cells = [number(outcome.measures[c], c) for c in columns]
-            brief = comparison.scenario.profile.policies[name].brief
+            brief = comparison.scenario.reply_policy(name).switch.brief
             late = "none" if wait < 0.05 else f"{wait:.1f} s"
             if outcome.measures["wanted_throttled"].mean >= 0.5:  # NaN: there is no smarthost
                 late = f"{about(outcome.measures['wanted_throttled'])} at the limit"
@@ -221,6 +221,7 @@ def _decided(comparison: Comparison) -> tuple[str, ...]:
         lines.append(f"Filter {kind} on {comparison.scenario.profile.short}: {comparison.scenario.profile.filters[kind]}.")
     lines += route.decided(comparison)
     lines += _replies(comparison.scenario)
+    lines += [f"Policy {name} is {o.not_here}. It is simulated." for name, o in comparison.policies.items() if o.not_here]
     if comparison.scenario.document.breaker is not None:
         opened = number(comparison.policies[comparison.widest].measures["breaker_open"], "breaker_open")
         lines.append(f"A breaker stops replies to the outside, for {opened} h of the run: not a setting of this server.")

@@ -93,7 +93,9 @@ def document(comparison: Comparison, sentence: str) -> dict[str, Any]:
             "sentence": sentence,
         },
         "policies": {
-            name: {"available": True, **numbers(o.measures)} if o.available else {"available": False, "why": o.why_not}
+            name: {"available": True, **numbers(o.measures), **({"not_here": o.not_here} if o.not_here else {})}
+            if o.available
+            else {"available": False, "why": o.why_not}
             for name, o in comparison.policies.items()
         },
         "differences": {name: numbers(estimates) for name, estimates in comparison.differences.items()},

@@ -28,7 +28,7 @@ def assumptions() -> Iterator[str]:
     yield "|---|---|---|---|---|"
     for key, (meaning, info) in reader.fields().items():
         extra = info.json_schema_extra or {}
-        if extra.get("tag") == Tag.ASSUMED.value:
+        if extra.get("tag") == Tag.ASSUMED.value and reader.NAME not in key:  # they are those of `[breaker]`
             yield _row(key, info.default, extra.get("low"), extra.get("high"), meaning, extra["source"])
     for title, known in (
         ("Of a server", {name: profile.settings for name, profile in profiles.PROFILES.items()}),

@@ -20,11 +20,13 @@ from sim.policy import retry
 from sim.policy.admission import Filter, FilterKind
 from sim.policy.autoreply import POLICIES, Audience, Responder
 from sim.policy.intervention import Act
+from sim.policy.own import Function, described, stays_here
 from sim.profiles import Profile, Setting, Tag, responders
 from sim.profiles.responders import Autoresponder
-from sim.scenario import calendar, causes, hand, reader, replies, route
+from sim.scenario import calendar, causes, hand, policies, reader, replies, route
 from sim.scenario.calendar import Absence
 from sim.scenario.optional import off
+from sim.scenario.policies import ReplyPolicy
 from sim.scenario.rules import queue_rules
 from sim.scenario.schema import Document
 from sim.units import DAY, HOUR, Seconds, words
@@ -32,11 +34,12 @@ from sim.units import DAY, HOUR, Seconds, words
 if TYPE_CHECKING:
     from sim.corpus import Corpus
 
-__all__ = ["A_DEFAULT", "Absence", "Change", "Compressed", "Input", "Scenario", "default_rules", "load", "loads"]
+__all__ = ["A_DEFAULT", "Absence", "Change", "Compressed", "Input", "ReplyPolicy", "Scenario", "default_rules", "load", "loads"]
 
 A_DEFAULT: Final = "a default that stands in for a fact of the site: put in your own"
 
 _NULL_MX = dt.date(2015, 6, 1)  # RFC 7505
+_POLICY_NAME: Final = r"[a-z][a-z0-9_-]*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,7 @@ class Scenario:
     replay: Corpus | None = field(default=None, repr=False)
     replay_wanted: Corpus | None = field(default=None, repr=False)
     compressed: Compressed | None = field(default=None, repr=False)
+    functions: Mapping[str, Function] = field(default_factory=dict, repr=False)  # Python functions as reply policies
 
     @property
     def profile(self) -> Profile:
@@ -174,11 +178,46 @@ class Scenario:
 
     def audience(self, policy: str) -> Audience:
         """Whom a policy answers; Unavailable where this server does not offer it."""
-        if policy not in POLICIES:
-            raise BadInput("policy", f"{policy!r} is not one of {', '.join(POLICIES)}{nearest(policy, POLICIES)}")
-        if why := self.profile.policies[policy].why_not:
+        if (why := self.reply_policy(policy).switch.why_not) and policy in POLICIES:
             raise Unavailable(f"policy {policy}", f"not available on {self.profile.short}: {why}")
-        return POLICIES[policy]
+        return self.reply_policy(policy).audience
+
+    @property
+    def policies(self) -> list[str]:
+        """The names of all reply policies, narrowest first: the five of servers, those that the server lacks among them, and one's own."""
+        own = {name: policies.audience(table) for name, table in self.document.policy.items()}
+        return policies.in_order(own | dict.fromkeys(self.functions, Audience.EVERYBODY))
+
+    def reply_policy(self, name: str) -> ReplyPolicy:
+        """What a policy decides, and how it is set on this server or why it is not; BadInput where there is none of that name."""
+        if name in POLICIES:
+            return ReplyPolicy(POLICIES[name], self.responder(), self.document.breaker, self.profile.policies[name])
+        if name in self.functions:
+            return policies.by_function(self.functions[name], self.responder(), self.document.breaker)
+        if name in self.document.policy:
+            return policies.by_table(self.document, self.profile, self.document.policy[name], self.plain["policy"][name])
+        raise BadInput("policy", f"{name!r} is not one of {', '.join(self.policies)}{nearest(name, self.policies)}")
+
+    def in_turn(self, policy: str) -> dict[str, ReplyPolicy]:
+        """The policies that are in force in a run under one: itself, then those of changes."""
+        later = [change.policy for change in self.changes if change.policy] if policy == self.policy else []
+        return {name: self.reply_policy(name) for name in [policy, *later]}
+
+    def with_functions(self, functions: Mapping[str, Function]) -> Scenario:
+        """The same scenario with Python functions as further reply policies, by name."""
+        for name, function in functions.items():
+            if name in POLICIES or name in self.document.policy or not re.fullmatch(_POLICY_NAME, name):
+                raise BadInput(
+                    "policies", f"{name!r} is not a name for a policy of your own: small letters, digits, - and _, and not taken"
+                )
+            if not callable(function):
+                raise BadInput("policies", f"{name!r}: {function!r} is no function of (message, answered)")
+        return replace(self, functions={**self.functions, **functions})
+
+    @property
+    def staying(self) -> list[str]:
+        """The policies that are functions and cannot be sent to worker processes."""
+        return [name for name, function in self.functions.items() if stays_here(function)]
 
     def mailbox(self, who: str) -> int:
         """The number of a mailbox from its person's name, or from its number as text."""
@@ -243,7 +282,9 @@ class Scenario:
         """Every value with unit, source and tag, in the order of the schema."""
         found = []
         for key, (meaning, info) in reader.fields().items():
-            if "[]" in key or key == "expect" or off(self.document, key):  # what is expected of a run is no input of it
+            if (
+                "[]" in key or reader.NAME in key or key == "expect" or off(self.document, key)
+            ):  # what is expected of a run is no input of it
                 continue
             extra = info.json_schema_extra or {}
             node: Any = self.plain
@@ -298,6 +339,8 @@ class Scenario:
         """Identity of everything that decides the result, but the seed."""
         payload = [[item.key, item.value] for item in self.inputs()]
         payload += [["absence", self.plain.get("absence", [])], ["change", self.plain.get("change", [])]]
+        payload += [["policy", self.plain["policy"]]] if "policy" in self.plain else []
+        payload += [["functions", {name: described(function) for name, function in self.functions.items()}]] if self.functions else []
         payload += [["replay", corpus.sha256] for corpus in (self.replay, self.replay_wanted) if corpus is not None]
         payload += [["compressed", self.compressed.longest]] if self.compressed is not None else []
         return hashlib.sha256(json.dumps(payload, sort_keys=True, default=str).encode()).hexdigest()
@@ -309,7 +352,7 @@ class Scenario:
         for setting in listed:
             reader.assign(plain, origins, setting, where)
         changed = _compose(self.name, self.file if not listed else f"{self.file} with {where}", plain, origins)
-        return replace(changed, replay=self.replay, replay_wanted=self.replay_wanted, compressed=self.compressed)
+        return self._completed(changed)
 
     def on_server(self, name: str) -> Scenario:
         """The same office on another server. A policy that it does not offer, in force or as a change, becomes the widest narrower one."""
@@ -327,8 +370,14 @@ class Scenario:
         for change in plain.get("change", []):
             if "policy" in change:
                 change["policy"] = nearest_there(change["policy"])
+        if profile.no_hand:  # what nobody can do there is not done
+            plain["change"] = [change for change in plain.get("change", []) if {"policy", "mailbox"} & change.keys()]
         changed = _compose(self.name, f"{self.file} with --server", plain, dict(self.origins))
-        return replace(changed, replay=self.replay, replay_wanted=self.replay_wanted, compressed=self.compressed)
+        return self._completed(changed)
+
+    def _completed(self, changed: Scenario) -> Scenario:
+        """With what stands in no file."""
+        return replace(changed, replay=self.replay, replay_wanted=self.replay_wanted, compressed=self.compressed, functions=self.functions)
 
     def with_replay(self, spam: Corpus | None = None, wanted: Corpus | None = None) -> Scenario:
         """The same scenario with its spam, or its wanted mail from outside, replaced by real messages."""
@@ -427,6 +476,10 @@ def _consistent(scenario: Scenario) -> None:
         profiles.find(document.server.profile)
         profiles.find(document.route.relay, "route.relay")
         scenario.autoresponder  # noqa: B018  complains of a name that is not known
+        for name in document.policy:
+            if name in POLICIES or not re.fullmatch(_POLICY_NAME, name):
+                raise wrong(f"policy.{name}", "is not a name for a policy of your own: small letters, digits, - and _, and not taken")
+            scenario.reply_policy(name)
         scenario.audience(document.server.policy)
         for n, change in enumerate(document.change, start=1):
             if change.policy is not None:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Final, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -23,11 +23,13 @@ from sim.profiles import Tag
 from sim.scenario.schema import Document
 
 __all__ = [
+    "NAME",
     "Origin",
     "assign",
     "check",
     "fields",
     "find",
+    "generic",
     "kind",
     "known",
     "lesson",
@@ -39,6 +41,7 @@ __all__ = [
     "written",
 ]
 
+NAME: Final = "NAME"  # stands for the name of a table that a scenario names itself
 _LARGEST = 1_000_000  # bytes of a scenario file
 
 
@@ -144,7 +147,7 @@ def _complaint(error: ValidationError, file: str) -> tuple[str, str]:
         text = f"{last!r} is not a key {table}{nearest(last, known) or ': known are ' + ', '.join(known)}"
         key = parent or "top level"
     elif first["type"] == "missing":
-        meaning = fields().get(re.sub(r"\[\d+\]", "[]", key), ("", None))[0]
+        meaning = fields().get(generic(key), ("", None))[0]
         text = f"is missing: {meaning or 'it must be given'}"
     elif first["type"] == "value_error":
         text = first["msg"].removeprefix("Value error, ")
@@ -158,7 +161,8 @@ def _complaint(error: ValidationError, file: str) -> tuple[str, str]:
 
 @cache
 def fields() -> dict[str, tuple[str, Any]]:
-    """Every key of a scenario file to its meaning and pydantic field; members of a list of tables as `absence[].who`."""
+    """Every key of a scenario file to its meaning and pydantic field; members of a list of tables as `absence[].who`, of tables with
+    names as `policy.NAME.audience`."""
     found: dict[str, tuple[str, Any]] = {}
 
     def walk(model: type[BaseModel], prefix: str) -> None:
@@ -168,7 +172,8 @@ def fields() -> dict[str, tuple[str, Any]]:
             if inner is None:
                 found[key] = (info.description or "", info)
             else:
-                walk(inner, f"{key}[]." if str(info.annotation).startswith("list") else f"{key}.")
+                many = {"list": f"{key}[].", "dict": f"{key}.{NAME}."}
+                walk(inner, many.get(str(info.annotation)[:4], f"{key}."))
 
     walk(Document, "")
     return found
@@ -181,9 +186,14 @@ def _model(annotation: Any) -> type[BaseModel] | None:
     return None
 
 
+def generic(key: str) -> str:
+    """A key as `fields` names it: `change[2].at` to `change[].at`, `policy.polite.audience` to `policy.NAME.audience`."""
+    return re.sub(r"^policy\.[^.]+", f"policy.{NAME}", re.sub(r"\[\d*\]", "[]", key))
+
+
 def _names(table: str) -> list[str]:
     """The keys that a table may hold."""
-    prefix = re.sub(r"\[\d+\]", "[]", table) + "." if table else ""
+    prefix = generic(table) + "." if table else ""
     return sorted({key[len(prefix) :].split(".")[0].removesuffix("[]") for key in fields() if key.startswith(prefix)})
 
 
@@ -193,13 +203,13 @@ def assign(plain: dict[str, Any], origins: dict[str, Origin], setting: str, wher
     key = key.strip()
     if not equals or not key:
         raise BadInput(where, f"{setting!r} is not key=value, as in 'spam.unresolvable=5 %'")
-    generic = re.sub(r"\[\d+\]", "[]", key)
+    name = generic(key)
     known = fields()
-    if generic not in known and not generic.startswith("spam.mailboxes."):
+    if name not in known and not name.startswith("spam.mailboxes."):
         settable = [name for name in known if "[]" not in name] + ["spam.mailboxes.NAME"]
         raise BadInput(where, f"{key!r} is not a key of a scenario{nearest(key, settable)}; `mailflow show schema` lists them")
     value = written(text)
-    if generic in known and "bool" in str(known[generic][1].annotation):
+    if name in known and "bool" in str(known[name][1].annotation):
         value = {"yes": True, "no": False}.get(str(value), value)  # as `plain` writes them
     node: Any = plain
     *path, last = list(_steps(key))

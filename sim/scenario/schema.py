@@ -24,12 +24,14 @@ from sim.scenario.week import Days, Week
 
 __all__ = [
     "Absence",
+    "Breaker",
     "Change",
     "Confirmed",
     "Detection",
     "Document",
     "Filter",
     "Office",
+    "Policy",
     "Replies",
     "Server",
     "Spam",
@@ -579,6 +581,25 @@ class Breaker(_Table):
     rest: Duration = _key("1 d", "it stays open for this long at least", "s", "assumed", Tag.ASSUMED, "1 h", "7 d", ge=1)
 
 
+class Policy(_Table):
+    """A reply policy of one's own: whom it answers, and what differs from `[replies]` and `[breaker]` under it."""
+
+    based_on: Literal["off", "internal-only", "partners-only", "contacts-only", "external"] | None = _key(
+        None, "it answers whom this policy answers", source="the question"
+    )
+    audience: Literal["nobody", "internal", "partners", "contacts", "known", "everybody"] | None = _key(
+        None, "instead of based_on: whom it answers; known: whoever has written to the user, or was written to, earlier in the run"
+    )
+    replies: Replies | None = None
+    breaker: Breaker | None = None
+
+    @model_validator(mode="after")
+    def _answers_somebody(self) -> Policy:
+        if (self.based_on is None) == (self.audience is None):
+            raise ValueError("whom does it answer? give either based_on, as in 'external', or audience, as in 'known'")
+        return self
+
+
 class Document(_Table):
     """A scenario file."""
 
@@ -604,6 +625,7 @@ class Document(_Table):
     confirmed: Confirmed | None = None
     loops: Loops | None = None
     breaker: Breaker | None = None
+    policy: dict[str, Policy] = Field(default_factory=dict)
 
 
 Spam.model_rebuild()

@@ -75,13 +75,14 @@ class Span:
 def span(key: str, low: object, high: object, *, log: bool = False, where: str = "--over") -> Span:
     """From one value of a key to another; BadInput where there is no way between them."""
     known = reader.fields()
-    if key not in known and not key.startswith("spam.mailboxes."):
+    name = reader.generic(key)
+    if name not in known and not key.startswith("spam.mailboxes."):
         able = [name for name in known if "[]" not in name]
         raise BadInput(where, f"{key!r} is not a key of a scenario{nearest(key, able)}; `mailflow show schema` lists them")
     if isinstance(low, bool) or isinstance(high, bool):
         return Span(key, low, high, choice=True)
     if isinstance(low, int | float) and isinstance(high, int | float):
-        whole = key in known and "int" in str(known[key][1].annotation) and "float" not in str(known[key][1].annotation)
+        whole = name in known and "int" in str(known[name][1].annotation) and "float" not in str(known[name][1].annotation)
         found = Span(key, low, high, float(low), float(high), whole=whole, log=log)
     elif isinstance(low, str) and isinstance(high, str):
         found = _texts(key, low, high, log, where)

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, field
 
 from sim.policy.autoreply import Audience
-from sim.scenario import Scenario
+from sim.scenario import schema
 from sim.units import Seconds
 
 __all__ = ["Breaker"]
@@ -18,7 +18,7 @@ __all__ = ["Breaker"]
 
 @dataclass(slots=True)
 class Breaker:
-    """One run's breaker. Without `[breaker]` in the scenario it never looks."""
+    """One run's breaker. Without a table it never looks."""
 
     queues: float = math.inf
     poll: Seconds = math.inf
@@ -26,9 +26,8 @@ class Breaker:
     spans: list[list[Seconds]] = field(default_factory=list)  # open in [since, until); until is NaN while it is
 
     @classmethod
-    def of(cls, scenario: Scenario) -> Breaker:
-        """As the scenario says."""
-        table = scenario.document.breaker
+    def of(cls, table: schema.Breaker | None) -> Breaker:
+        """As a scenario's table says."""
         return cls() if table is None else cls(table.queues, table.poll, table.rest)
 
     def looks(self, horizon: Seconds) -> list[Seconds]:
@@ -47,6 +46,11 @@ class Breaker:
                 self.spans[-1][1] = now
         elif queues > self.queues:
             self.spans.append([now, math.nan])
+
+    def close(self, now: Seconds) -> None:
+        """The policy that it belongs to is in force no longer."""
+        if self.open:
+            self.spans[-1][1] = now
 
     def narrow(self, audience: Audience) -> Audience:
         """Whom a policy answers, as far as the breaker lets it."""

@@ -17,7 +17,9 @@ import simpy
 
 from sim.mail import HERE, NULL_SENDER, OUTGOING, SMARTHOST, Answer, Code, Dsn, Ints, Kind, Outcome, Truth, born
 from sim.names import Names
-from sim.policy.autoreply import History
+from sim.policy.acquaintance import Acquaintance
+from sim.policy.autoreply import Audience, History
+from sim.policy.own import Own
 from sim.profiles import Profile
 from sim.record import SCHEMA, Record, RunInfo, Table
 from sim.scenario import Scenario
@@ -60,10 +62,21 @@ class Host:
         outside: Outside = self.reputation if math.isfinite(self.reputation.lag) else facing
         self.relay = None if scenario.relay is None else Relay(scenario, world, outside)
         self.transport = Transport(scenario.queue_rules(), self.relay or outside)
-        self.rule, self.responder, self.history = scenario.filter(), scenario.responder(), History()
-        boxes = scenario.document.office.mailboxes
-        self.audience = scenario.audience(policy)
-        self.force = InForce(np.full(boxes, -1, dtype=np.int64), np.ones(boxes, dtype=np.bool_), self.audience)
+        self.rule, self.history = scenario.filter(), History()
+        office = scenario.document.office
+        boxes = office.mailboxes
+        self.names = Names(office.domain, tuple(office.people), scenario.replay, scenario.replay_wanted, office.locale)
+        scenario.audience(policy)  # complains of one that the server does not offer
+        self.policies = scenario.in_turn(policy)
+        self.owns = {name: Own(found.function) for name, found in self.policies.items() if found.function is not None}
+        known = any(found.audience is Audience.KNOWN for found in self.policies.values())
+        self.force = InForce(
+            np.full(boxes, -1, dtype=np.int64),
+            np.ones(boxes, dtype=np.bool_),
+            self.policies[policy].audience,
+            acquaintance=Acquaintance() if known else None,
+            words=self.names,
+        )
         self.ledger, self.outward = Ledger(), Outward(scenario, world)
         reports = self.outward.lag if self.outward.strangers_send else math.inf
         confirmed = scenario.document.confirmed
@@ -71,8 +84,9 @@ class Host:
         self.loops = Loops(world, scenario)
         # nothing that the transport does matters sooner than this
         self.step = min(reports, self.reputation.lag, self.gates.lag, self.loops.lag)
-        self.breaker = Breaker.of(scenario)
-        self.looks = frozenset(self.breaker.looks(scenario.horizon))
+        self.breakers = {found.breaker: Breaker.of(found.breaker) for found in self.policies.values()}
+        self.looks = {table: frozenset(breaker.looks(scenario.horizon)) for table, breaker in self.breakers.items()}
+        self._adopt(policy)
         self.by_hand = deque(change for change in scenario.changes if change.act is not None)
         self.pending: list[Message] = []
         self.held = 0  # mail that waits for the store when the run ends
@@ -98,7 +112,7 @@ class Host:
                 self._change(moment)
 
     def _edges(self) -> list[Seconds]:
-        edges = {0.0, *self.looks} | {change.at for change in self.scenario.changes}
+        edges = {0.0}.union(*self.looks.values()) | {change.at for change in self.scenario.changes}
         for absence in self.scenario.absences:
             edges |= {absence.since, absence.until}
         return sorted(edge for edge in edges if edge < self.scenario.horizon)
@@ -113,14 +127,21 @@ class Host:
             if change.at == now and change.replies is not None:
                 self.force.replies_on[change.mailbox] = change.replies
             if change.at == now and change.policy and self.policy == self.scenario.policy:
-                self.audience = self.scenario.audience(change.policy)
+                self.breaker.close(now)
+                self._adopt(change.policy)
         while self.by_hand and self.by_hand[0].at <= now:  # each once: a moment comes twice where two chunks meet
             act = self.by_hand.popleft().act
             assert act is not None
             self.transport.apply(act)
-        if now in self.looks:
+        if now in self.looks[self.reply.breaker]:
             self.breaker.look(now, self.transport.in_retry())
-        self.force.audience = self.breaker.narrow(self.audience)
+        self.force.audience = self.breaker.narrow(self.reply.audience)
+
+    def _adopt(self, policy: str) -> None:
+        """From now on this policy is in force."""
+        self.reply = self.policies[policy]
+        self.breaker = self.breakers[self.reply.breaker]
+        self.force.own = self.owns.get(policy)
 
     def _play(self, rows: Rows, until: Seconds) -> None:
         """Deliver the rows, then let the transport catch up."""
@@ -183,7 +204,7 @@ class Host:
         reached = self.outward.reaching(rows)
         seen = replace(rows, at=reached)
         outcome, answer, replies = deliver(
-            seen, self.force, self.rule, self.responder, self.history, key, lag, self.scenario.document.filter.recipients, turn
+            seen, self.force, self.rule, self.reply.responder, self.history, key, lag, self.scenario.document.filter.recipients, turn
         )
         stuck = np.isinf(reached)
         outcome[stuck], answer[stuck] = Outcome.QUEUED, Answer.NOT_ASKED
@@ -276,9 +297,7 @@ class Host:
                 "relay_queues": ledger.queues(relay.transport.episodes),
                 "relay_attempts": ledger.attempts(relay.transport.attempts),
             }
-        office = scenario.document.office
-        people = tuple(office.people)
-        return Record(tables, info, Names(office.domain, people, scenario.replay, scenario.replay_wanted, office.locale))
+        return Record(tables, info, self.names)
 
     def _acts(self) -> Table:
         """Absences, changes, causes, listings, the breaker."""
@@ -293,7 +312,8 @@ class Host:
         for cause in self.scenario.causes:
             who = cause.who if cause.who == "server" else self.scenario.person(self.scenario.mailbox(cause.who))
             rows.append((cause.since, cause.until, f"cause {cause.name.replace('_', '-')}", who))
-        rows += [(since, until, "breaker open", "server") for since, until in self.breaker.spans]
+        for breaker in self.breakers.values():
+            rows += [(since, until, "breaker open", "server") for since, until in breaker.spans]
         listed = "server" if self.relay is None else "smarthost"
         for name, since, until in self.reputation.listings():
             if since < self.scenario.horizon:

@@ -11,8 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sim.mail import NULL_SENDER, OUTGOING, Answer, Ints, Kind, Outcome, Place, born
+from sim.mail import NULL_SENDER, OUTGOING, Answer, Flag, Ints, Kind, Outcome, Place, born
 from sim.policy import admission, autoreply
+from sim.policy.acquaintance import Acquaintance
+from sim.policy.own import Incoming, Own
+from sim.record import Words
 from sim.streams import Draw, u
 from sim.units import Seconds, grid
 from sim.workload import Rows
@@ -27,6 +30,9 @@ class InForce:
     absence: Ints
     replies_on: npt.NDArray[np.bool_]
     audience: autoreply.Audience
+    acquaintance: Acquaintance | None = None  # of the run, where some policy asks for it
+    own: Own | None = None  # a Python function as the policy
+    words: Words | None = None  # names, for what such a function sees
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +73,27 @@ def deliver(
     box = np.maximum(rows.mailbox, 0)
     absent = force.absence[box] >= 0
     place = np.where(rows.sender == NULL_SENDER, Place.STRANGE, rows.sender >> 40).astype(np.uint8)
-    facts = autoreply.Facts(absent, force.replies_on[box], place, rows.sender, rows.flags, outcome)
+    known = None
+    if force.acquaintance is not None:
+        writes = rows.kind == Kind.OUTBOUND
+        met = writes | (outcome == Outcome.MAILBOX)
+        known = force.acquaintance.meet(rows.mailbox, np.where(writes, rows.recipient, rows.sender), met)
+    facts = autoreply.Facts(absent, force.replies_on[box], place, rows.sender, rows.flags, outcome, known)
     answer = autoreply.reasons(force.audience, responder, facts)
     answer[outgoing | np.isin(outcome, (Outcome.REFUSED, Outcome.BOUNCED))] = Answer.NOT_ASKED
     replies = []
     for i in np.flatnonzero(answer == Answer.ANSWERED).tolist():
         mailbox, sender, row = int(rows.mailbox[i]), int(rows.sender[i]), int(rows.row[i])
-        granted = autoreply.grant(history, responder, float(rows.at[i]), mailbox, int(force.absence[mailbox]), sender)
+        absence = int(force.absence[mailbox])
+        if force.own is not None and not force.own.wants(_incoming(rows, i, outcome, force.words), mailbox, absence, sender):
+            answer[i] = Answer.OWN_FUNCTION
+            continue
+        granted = autoreply.grant(history, responder, float(rows.at[i]), mailbox, absence, sender)
         if granted is not Answer.ANSWERED:
             answer[i] = granted
             continue
+        if force.own is not None:
+            force.own.sent(mailbox, absence, sender)
         n = int(turn[i]) if turn is not None else 0
         id = born(row, Kind.AUTOREPLY, n)
         at = float(rows.at[i]) + max(0.001, grid(lag * (0.5 + u(key, id, Draw.REPLY_LAG))))
@@ -84,3 +101,10 @@ def deliver(
         cause = born(row, Kind(int(rows.kind[i])), max(0, n - 1))
         replies.append(Reply(id, row, cause, mailbox, back, sender, int(rows.sender_domain[i]), grid(at)))
     return outcome, answer, replies
+
+
+def _incoming(rows: Rows, i: int, outcome: npt.NDArray[np.uint8], words: Words | None) -> Incoming:
+    """What a function sees of a row."""
+    flags = Flag(int(rows.flags[i])) | (Flag.JUNK if outcome[i] == Outcome.JUNK else Flag(0))
+    sender = int(rows.sender[i]), int(rows.sender_domain[i])
+    return Incoming(float(rows.at[i]), int(rows.size[i]), flags, words or Words(), sender, int(rows.recipient[i]))
