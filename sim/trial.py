@@ -26,7 +26,7 @@ __all__ = ["CAUSE_REPLICATIONS", "HEADLINES", "LOOKS", "Case", "Task", "check", 
 
 LOOKS: Final = (10, 20, 50, 100)
 CAUSE_REPLICATIONS: Final = 2
-HEADLINES: Final = ("queues_in_retry_peak", "strangers_told", "notices_to_user", "wanted_told")
+HEADLINES: Final = ("queues_in_retry_all_peak", "queues_in_retry_peak", "strangers_told", "notices_to_user", "wanted_told")
 _EACH: Final = f" ({CAUSE_REPLICATIONS} runs each)"
 _MOVED: Final = 0.01  # an input that changes the number by less is no cause
 
@@ -60,15 +60,18 @@ class Case:
     expectations: tuple[Expectation, ...]
     settings: tuple[str, ...] = ()
     without: Scenario | None = field(default=None, repr=False)
+    scale: str = ""  # what `tested_with` has changed, in words
 
     @classmethod
-    def of(cls, found: Scenario, settings: Sequence[str] = (), keyword: str = "") -> Case:
-        """Read the expectations, under settings if there are any. Raises BadInput for what is wrong in them."""
+    def of(cls, found: Scenario, settings: Sequence[str] = (), keyword: str = "", full: bool = False) -> Case:
+        """Read the expectations, under `tested_with` unless `full`, and under settings if there are any. Raises BadInput for what is wrong
+        in them."""
         meant = checks.keyword(keyword)
         checks.read(found)  # a file must be right without settings too
+        scale, found = ("", found) if full else (found.scale(), found.tested())
         changed = found.with_settings(settings) if settings else found
         expectations = tuple(entry for entry in checks.read(changed) if meant(entry.id))
-        return cls(changed, expectations, tuple(settings), found if settings else None)
+        return cls(changed, expectations, tuple(settings), found if settings else None, scale)
 
     @property
     def skipped(self) -> str:
@@ -105,14 +108,16 @@ def check(
     replications: int | None = None,
     jobs: int = 1,
     causes: bool = True,
+    full: bool = False,
 ) -> Checked:
     """Check what a scenario expects of itself: `assert sim.check("sbs_2003")` in a test.
 
     keyword: which expectations, as pytest's -k. replications: a number, or None for as many as it takes, 10 to 100. jobs: worker processes;
     the result does not depend on it. causes: replay what failed at the ends of assumed inputs, to name the one that moves it most.
+    full: at the scenario's own scale, whatever its `tested_with` says.
     """
     found = subject if isinstance(subject, Scenario) else scenario.load(subject)
-    case = Case.of(found, keyword=keyword)
+    case = Case.of(found, keyword=keyword, full=full)
     return next(checks_of([case], seed=seed, replications=replications, jobs=jobs, causes=causes))
 
 
@@ -148,6 +153,7 @@ def checks_of(
                 headlines=shown,
                 policy=case.scenario.policy,
                 skipped=case.skipped,
+                scale=case.scale,
                 seconds=time.monotonic() - began,
             )
 

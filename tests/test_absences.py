@@ -12,7 +12,7 @@ from sim import realise, runs
 from sim.errors import BadInput
 from sim.mail import Answer, Kind
 from sim.realise.away import Away
-from sim.scenario import Absence, Scenario
+from sim.scenario import Absence, Scenario, calendar
 from sim.units import DAY, HOUR
 
 HEAD = """title = "part-timers"
@@ -86,6 +86,21 @@ def test_an_absence_that_is_ended_ends_and_the_next_one_comes(tmp_path):
     assert found[:2] == [(0, 4, 5.5, 0), (0, 11, 13, 1)]
 
 
+@given(st.integers(0, 100), st.integers(1, 500), st.integers(0, 20))
+def test_a_share_of_the_office_is_that_many_mailboxes_each_once_and_none_with_a_name(percent, boxes, named):
+    named = min(named, boxes)
+    found = calendar.part(percent / 100, named, boxes)
+    assert len(found) == round(percent / 100 * (boxes - named))
+    assert sorted(set(found)) == list(found)
+    assert all(named <= box < boxes for box in found)
+
+
+def test_a_share_of_the_office_is_away_beside_its_named_people(tmp_path):
+    # 5 mailboxes, two of them named: of the other three 67 % are two, the first and the second of them
+    found = days(office(tmp_path, 'who = "ann"', 'who = "67 %"\nfrom = "day 3"\nuntil = "day 5"'))
+    assert [entry[:3] for entry in found] == [(0, 1, 29), (2, 3, 5), (3, 3, 5)]
+
+
 @pytest.mark.parametrize(
     ("absences", "message"),
     [
@@ -94,6 +109,8 @@ def test_an_absence_that_is_ended_ends_and_the_next_one_comes(tmp_path):
             r"absence\[3\]: overlaps absence\[1\] of",
         ),
         (('who = "ann"', 'who = "0"\nfrom = "day 8"'), r"absence\[2\]: overlaps absence\[1\]"),
+        (('who = "120 %"',), r"'120 %' is not between 0 % and 100 %"),
+        (('who = "100 %"', 'who = "4"'), r"absence\[2\]: overlaps absence\[1\]"),
         (('who = "ann"\nevery = "Friday"',), r"absence\[1\].every.*'Friday' is not one of Mon, Tue.*did you mean 'Fri'"),
         (('who = "ann"\nevery = ""',), r"absence\[1\].every"),
         (('who = "ann"\nevery = 5',), r"5 names no day of the week"),

@@ -30,7 +30,7 @@ def trace(tmp_path_factory) -> corpus.Corpus:
 
 
 def load(path: Path, trace: corpus.Corpus) -> Scenario:
-    found = sim.load(path)
+    found = sim.load(path).tested()
     return found.with_replay(trace) if found.document.replay_required else found
 
 

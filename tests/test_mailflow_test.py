@@ -210,6 +210,25 @@ def test_show_expect_lists_every_measure_and_how_limits_are_written(capsys):
     assert [name for name in (*MEASURES, *CURVES) if not re.search(rf"^  {name} ", told, re.M)] == []
 
 
+def test_a_big_scenario_is_played_at_the_scale_of_its_tested_with_and_says_so(write, mailflow):
+    # Of 10 % of 40 mailboxes that are away all 36 colleagues hear, of 10 % of 400 all 396: with an exact number at most one scale passes.
+    write("a.toml", '[expect]\n"internal-only: colleagues_told" = "< 60"\n[tested_with]\n"office.mailboxes" = 40\n')
+    text = Path("a.toml").read_text().replace("mailboxes = 3\n", "mailboxes = 400\n").replace('who = "ann"', 'who = "10 %"')
+    Path("a.toml").write_text(text + "\n")
+    small, whole = mailflow("a.toml", "--jobs", 1), mailflow("a.toml", "--jobs", 1, "--full", "--no-causes", "--replications", 2)
+    assert (small.status, whole.status) == (0, 1), small.err + whole.err
+    assert "a was played with office.mailboxes 40 instead of 400; --full plays it whole" in small.out
+    assert "played with" not in whole.out
+    assert sim.check("a.toml").scale == "office.mailboxes 40 instead of 400"
+
+
+def test_a_wrong_key_in_tested_with_is_one_clear_line(write, mailflow):
+    write("a.toml", GOOD + '[tested_with]\n"office.mailbox" = 40\n')
+    done = mailflow("a.toml")
+    assert done.status == 2
+    assert "a.toml: tested_with: 'office.mailbox' is not a key of a scenario, did you mean 'office.mailboxes'" in done.err
+
+
 # --- files ---------------------------------------------------------------------------------------
 
 
@@ -253,7 +272,7 @@ def test_json_stands_alone_on_standard_output_and_has_the_promised_form(write, m
     assert found["exit_status"] == done.status == 1
     assert found["counts"] == {"failed": 1, "undecided": 0, "skipped": 0, "passed": 2}
     (scenario,) = found["scenarios"]
-    assert set(scenario) == {"name", "file", "title", "policy", "seed", "set", "inputs_sha256", "skipped", "expectations"}
+    assert set(scenario) == {"name", "file", "title", "policy", "seed", "set", "tested_with", "inputs_sha256", "skipped", "expectations"}
     promised = "name policy minus measure at event unit limits verdict mean low high runs runs_with_a_value runs_to_decide why likely_cause"
     assert {tuple(entry) for entry in scenario["expectations"]} == {(*promised.split(), "because", "fails_with")}
     assert scenario["expectations"][0]["limits"] == {"text": "> 1", "low": 1.0, "high": None}
@@ -268,9 +287,9 @@ def test_the_table_has_a_row_per_scenario_with_its_lesson_its_numbers_and_what_p
     cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]]
     assert cells[:3] == ["[a](a.toml)", r"A short one. It teaches little \| but quickly.", "external"]
     strangers = [sim.measure(sim.run(sim.load("some/a.toml"), replication=n))["strangers_told"] for n in range(4)]
-    assert cells[4].startswith(f"{sum(strangers) / 4:.1f} ± ")
+    assert cells[5].startswith(f"{sum(strangers) / 4:.1f} ± ")
     assert cells[-1] == "2 of 3"
-    assert other == "| [c](c.toml) | Needs a file. | external | - | - | - | - | needs a file |"
+    assert other == "| [c](c.toml) | Needs a file. | external | - | - | - | - | - | needs a file |"
     assert "mailflow test some --table some/README.md" in text
 
 

@@ -113,6 +113,7 @@ class Checked:
     headlines: Mapping[str, Interval] = field(default_factory=dict)  # some measures under the policy in force
     policy: str = ""
     skipped: str = ""  # why nothing was run
+    scale: str = ""  # what `tested_with` of the scenario has changed, in words
     seconds: float = 0.0
 
     def of(self, verdict: Verdict) -> list[Result]:

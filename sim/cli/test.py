@@ -36,6 +36,7 @@ def check_scenarios(
     ] = None,
     seed: Seed = 1,
     jobs: Annotated[int | None, typer.Option("--jobs", help="Worker processes; one per core by default.")] = None,
+    full: Annotated[bool, typer.Option("--full", help="Play big scenarios at their own scale, not at that of their tested_with.")] = False,
     causes: Annotated[bool, typer.Option("--causes/--no-causes", help="Play what failed at the ends of assumed inputs.")] = True,
     replay: Replay = "",
     replay_wanted: ReplayWanted = "",
@@ -52,10 +53,10 @@ def check_scenarios(
     for path in (junitxml, json, table):
         if path:
             output.check(path)
-    if table and (keyword or settings or exit_first):
-        raise BadInput("--table", "shows all scenarios, whole and as they are: leave out -k, -x and --set")
+    if table and (keyword or settings or exit_first or full):
+        raise BadInput("--table", "shows all scenarios as they are: leave out -k, -x, --set and --full")
     files = _files(paths or ["scenarios"])
-    cases = _cases(files, settings or [], keyword, replay, replay_wanted)
+    cases = _cases(files, settings or [], keyword, full, replay, replay_wanted)
     began = time.monotonic()
     found: list[Checked] = []
     with progress(quiet) as show:
@@ -92,7 +93,7 @@ def _files(paths: list[str]) -> list[Path]:
     return list({os.path.realpath(path): path for path in found}.values())
 
 
-def _cases(files: list[Path], settings: list[str], keyword: str, replay: str, replay_wanted: str) -> list[Case]:
+def _cases(files: list[Path], settings: list[str], keyword: str, full: bool, replay: str, replay_wanted: str) -> list[Case]:
     """The scenarios with their expectations; what is wrong in any of them is said before anything is run."""
     from sim import checks, corpus, scenario, trial
 
@@ -103,7 +104,7 @@ def _cases(files: list[Path], settings: list[str], keyword: str, replay: str, re
         found = scenario.load(file)
         if found.document.replay_required:  # others are checked as they are
             found = found.with_replay(spam, wanted)
-        cases.append(trial.Case.of(found, settings, keyword))
+        cases.append(trial.Case.of(found, settings, keyword, full))
     return [case for case in cases if case.expectations] if keyword else cases
 
 

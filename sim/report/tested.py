@@ -29,6 +29,7 @@ def text(found: Sequence[Checked], verbose: bool = False) -> list[str]:
     for one in found:
         if one.skipped:
             parts.append(f"SKIPPED {one.scenario} ({_counted(len(one.results), 'expectation')}): {one.skipped}")
+    parts += [f"{one.scenario} was played with {one.scale}; --full plays it whole" for one in found if one.scale and not one.skipped]
     nothing = [one.scenario for one in found if not one.results and not one.skipped]
     if nothing:
         parts.append(f"Nothing is expected of {', '.join(nothing)}")
@@ -70,7 +71,12 @@ def junit(found: Sequence[Checked]) -> str:
         suite.set("skipped", str(len(one.of(Verdict.SKIPPED)) + len(one.undecided)))
         suite.set("file", _clean(one.file))
         properties = ElementTree.SubElement(suite, "properties")
-        for name, value in (("seed", one.seed), ("inputs_sha256", one.inputs_sha256), ("set", " ".join(one.settings))):
+        for name, value in (
+            ("seed", one.seed),
+            ("inputs_sha256", one.inputs_sha256),
+            ("set", " ".join(one.settings)),
+            ("tested_with", one.scale),
+        ):
             ElementTree.SubElement(properties, "property", {"name": name, "value": _clean(str(value))})
         for result in one.results:
             entry = {"classname": one.scenario, "name": result.expectation.name, "time": f"{one.seconds / len(one.results):.3f}"}
@@ -98,7 +104,8 @@ def _clean(words: str) -> str:
 def document(found: Sequence[Checked], version: str) -> dict[str, Any]:
     """The result as JSON.
 
-    exit_status; counts by verdict; scenarios: name, file, title, policy, seed, set, inputs_sha256, skipped (the reason, or null), and
+    exit_status; counts by verdict; scenarios: name, file, title, policy, seed, set, tested_with (in words, or
+    null), inputs_sha256, skipped (the reason, or null), and
     expectations: name, policy, minus (or null), measure, at (seconds, or null), event (limits, or null), unit, limits (text, low, high;
     null: none), verdict, mean, low, high (of the 95 % interval; null: none), runs, runs_with_a_value, runs_to_decide, why, likely_cause,
     because, fails_with. Shares are between 0 and 1.
@@ -115,6 +122,7 @@ def document(found: Sequence[Checked], version: str) -> dict[str, Any]:
                 "policy": one.policy,
                 "seed": one.seed,
                 "set": list(one.settings),
+                "tested_with": one.scale or None,
                 "inputs_sha256": one.inputs_sha256,
                 "skipped": one.skipped or None,
                 "expectations": [_entry(result) for result in one.results],
@@ -154,7 +162,8 @@ def _finite(value: float) -> float | None:
 
 
 _COLUMNS = {
-    "queues_in_retry_peak": "queues in Retry, peak",
+    "queues_in_retry_all_peak": "queues in Retry, peak",
+    "queues_in_retry_peak": "of these with a reply",
     "strangers_told": "strangers told",
     "notices_to_user": "notices to the absent",
     "wanted_told": "wanted people told",
@@ -175,7 +184,7 @@ def table(found: Sequence[Checked], lessons: Mapping[str, str], command: str, ve
     for one in found:
         cells = [_cell(one.headlines.get(name), name) for name in _COLUMNS]
         passed = "needs a file" if one.skipped else f"{len(one.passed)} of {len(one.results)}"
-        lesson = lessons.get(one.scenario, "").replace("|", "\\|")
+        lesson = lessons.get(one.scenario, "").replace("|", "\\|") + (f" *Played here with {one.scale}.*" if one.scale else "")
         lines.append(f"| [{one.scenario}]({one.scenario}.toml) | {lesson} | {one.policy} | {' | '.join(cells)} | {passed} |")
     played = max((shown.runs for one in found for shown in one.headlines.values()), default=0)
     seeds = sorted({one.seed for one in found})

@@ -8,13 +8,13 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from sim import profiles
+from sim import profiles, units
 from sim.errors import BadInput, Unavailable, nearest
 from sim.policy import retry
 from sim.policy.admission import Filter, FilterKind
@@ -229,6 +229,16 @@ class Scenario:
         known = ", ".join(people) or "none named"
         raise BadInput(self.file, f"{who!r} is not a person of office.people ({known}) nor the number of a mailbox{nearest(who, people)}")
 
+    def away(self, who: str) -> Sequence[int]:
+        """The mailboxes that `who` of an absence means: one, or a share of those that have no name."""
+        if not who.rstrip().endswith("%"):
+            return (self.mailbox(who),)
+        try:
+            share = units.share(who)
+        except ValueError as error:
+            raise BadInput(self.file, str(error)) from None
+        return calendar.part(share, len(self.document.office.people), self.document.office.mailboxes)
+
     def person(self, mailbox: int) -> str:
         """A mailbox's person as prose says it."""
         people = self.document.office.people
@@ -237,7 +247,7 @@ class Scenario:
     @cached_property
     def absences(self) -> tuple[Absence, ...]:
         """Absences in order of the file, calendars written out, cut at the horizon and by changes that end them."""
-        found = calendar.absences(self.document.absence, self.mailbox, self.document.start.weekday(), self.horizon)
+        found = calendar.absences(self.document.absence, self.away, self.document.start.weekday(), self.horizon)
         ends = [(c.at, c.mailbox) for c in self.changes if c.ends_absence]
         return tuple(
             replace(a, until=min([a.until, *(at for at, who in ends if who == a.mailbox and at >= a.since)])) if ends else a for a in found
@@ -282,9 +292,8 @@ class Scenario:
         """Every value with unit, source and tag, in the order of the schema."""
         found = []
         for key, (meaning, info) in reader.fields().items():
-            if (
-                "[]" in key or reader.NAME in key or key == "expect" or off(self.document, key)
-            ):  # what is expected of a run is no input of it
+            # what is expected of a run, and at what scale it is tested, is no input of it
+            if "[]" in key or reader.NAME in key or key in ("expect", "tested_with") or off(self.document, key):
                 continue
             extra = info.json_schema_extra or {}
             node: Any = self.plain
@@ -378,6 +387,20 @@ class Scenario:
     def _completed(self, changed: Scenario) -> Scenario:
         """With what stands in no file."""
         return replace(changed, replay=self.replay, replay_wanted=self.replay_wanted, compressed=self.compressed, functions=self.functions)
+
+    def tested(self) -> Scenario:
+        """The scenario as `mailflow test` plays it: at the scale of its `tested_with`, if it has one."""
+        try:
+            return self.with_settings(self.document.tested_with, "tested_with") if self.document.tested_with else self
+        except BadInput as error:
+            raise type(error)(f"{self.file}: tested_with", error.found) from None
+
+    def scale(self) -> str:
+        """What `tested_with` changes, in words; empty where there is none: `office.mailboxes 400 instead of 40000`."""
+        own = {item.key: reader.plain(item.value) for item in self.inputs()}
+        return ", ".join(
+            f"{key} {reader.plain(value)} instead of {own.get(key, 'none')}" for key, value in self.document.tested_with.items()
+        )
 
     def with_replay(self, spam: Corpus | None = None, wanted: Corpus | None = None) -> Scenario:
         """The same scenario with its spam, or its wanted mail from outside, replaced by real messages."""
@@ -491,7 +514,7 @@ def _consistent(scenario: Scenario) -> None:
             if document.days is not None and change.at > scenario.horizon:
                 raise wrong(f"change[{n}].at", f"is after the end of the run (days = {document.days:g})")
         for entry in document.absence:
-            scenario.mailbox(entry.who)
+            scenario.away(entry.who)
         for who in document.spam.mailboxes:
             scenario.mailbox(who)
         for key, text in causes.wrong(document, scenario.mailbox):
@@ -503,7 +526,7 @@ def _consistent(scenario: Scenario) -> None:
             raise wrong(f"absence[{n}].until", "is not after from")
         if entry.switched == "once" and entry.every is None:
             raise wrong(f"absence[{n}].switched", "'once' belongs to a calendar: give every, as in every = 'Fri'")
-    if (found := calendar.overlap(document.absence, scenario.mailbox)) is not None:
+    if (found := calendar.overlap(document.absence, scenario.away)) is not None:
         first, second = found
         raise wrong(f"absence[{second + 1}]", f"overlaps absence[{first + 1}] of the same person; write them as one")
     if document.days is None and not document.replay_required:

@@ -16,7 +16,9 @@ from itertools import pairwise
 from sim.scenario import schema
 from sim.units import DAY, Seconds
 
-__all__ = ["Absence", "absences", "overlap"]
+__all__ = ["Absence", "absences", "overlap", "part"]
+
+Mailboxes = Callable[[str], Sequence[int]]  # whom `who` of an entry means
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +31,20 @@ class Absence:
     number: int = 0
 
 
-def overlap(entries: Sequence[schema.Absence], mailbox: Callable[[str], int]) -> tuple[int, int] | None:
+def part(share: float, first: int, count: int) -> list[int]:
+    """A share of the mailboxes from `first` up to `count`, spread evenly over them."""
+    n = round(share * (count - first))
+    return [first + i * (count - first) // n for i in range(n)]
+
+
+def overlap(entries: Sequence[schema.Absence], mailboxes: Mailboxes) -> tuple[int, int] | None:
     """The first two entries, calendars left out, that have the same person away at the same time."""
-    written = [(mailbox(e.who), e.since, math.inf if e.until is None else e.until, n) for n, e in enumerate(entries) if e.every is None]
+    written = [
+        (box, e.since, math.inf if e.until is None else e.until, n)
+        for n, e in enumerate(entries)
+        if e.every is None
+        for box in mailboxes(e.who)
+    ]
     written.sort()
     for (who, _, until, first), (next_who, since, _, second) in pairwise(written):
         if who == next_who and since < until:
@@ -39,13 +52,14 @@ def overlap(entries: Sequence[schema.Absence], mailbox: Callable[[str], int]) ->
     return None
 
 
-def absences(entries: Sequence[schema.Absence], mailbox: Callable[[str], int], weekday: int, horizon: Seconds) -> list[Absence]:
+def absences(entries: Sequence[schema.Absence], mailboxes: Mailboxes, weekday: int, horizon: Seconds) -> list[Absence]:
     """All absences, in order of (entry, beginning), numbered. `weekday` of day 1: 0 is a Monday."""
     spans: list[tuple[int, Absence]] = []  # entry, and one stretch of it
     for n, entry in enumerate(entries):
         until = horizon if entry.until is None else min(entry.until, horizon)
-        whole = Absence(mailbox(entry.who), entry.since, until)
-        spans += [(n, span) for span in ([whole] if entry.every is None else _days(whole, entry.every, weekday))]
+        for mailbox in mailboxes(entry.who):
+            whole = Absence(mailbox, entry.since, until)
+            spans += [(n, span) for span in ([whole] if entry.every is None else _days(whole, entry.every, weekday))]
     calendars = {n for n, entry in enumerate(entries) if entry.every is not None}
     spans = _joined(spans, calendars) if calendars else spans
     found: list[Absence] = []

@@ -256,6 +256,7 @@ def kind(info: Any) -> str:
     text = str(info.annotation)
     names = {
         "Expected": "table of limits by measure",
+        "dict[str, str | bool": "table of values by key",
         "dict": "table of values by person",
         "list": "list",
         "Literal": "one of " + ", ".join(map(str, _choices(info.annotation))),

@@ -424,7 +424,7 @@ class World(_Table):
 class Absence(_Table):
     """Somebody is away, with the out-of-office reply on."""
 
-    who: str = _key(..., "person or number of a mailbox")
+    who: str = _key(..., "person, number of a mailbox, or a share of those without a name, as in '10 %'")
     since: Moment = Field(default=0.0, description="begins", validation_alias="from", json_schema_extra={"unit": "s", "tag": "site"})
     until: Moment | None = _key(None, "ends; left out: stays away to the end", "s")
     every: Days | None = _key(None, "away only on these days of the week in that time, as in 'Fri' or 'Mon Tue': a part-time calendar")
@@ -619,6 +619,11 @@ class Document(_Table):
     detection: Detection = Field(default_factory=Detection)
     absence: list[Absence] = Field(default_factory=list)
     change: list[Change] = Field(default_factory=list)
+    tested_with: dict[str, str | bool | int | float] = _key(
+        {},
+        "settings under which mailflow test plays it, as in 'office.mailboxes' = 400: a big scenario at a small scale",
+        source="the question",
+    )
     expect: dict[str, Expectation] = _key({}, "what a run is to give, as in queues_in_retry_peak = '20 .. 30'", source="the question")
     cause: Causes = Field(default_factory=Causes)
     listing: Listing = Field(default_factory=Listing)
