@@ -1,4 +1,4 @@
-"""Twelve servers: their documented numbers, and runs on each against a count made another way."""
+"""Thirteen servers: their documented numbers, and runs on each against a count made another way."""
 
 import math
 import re

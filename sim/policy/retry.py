@@ -101,7 +101,7 @@ def wait(kind: int, params: Sequence[float], accepted: Seconds, now: Seconds, fa
             return params[1]
         return params[min(1 + failures - glitches, len(params) - 1)]
     if kind == CLAMPED_AGE:
-        # Whole seconds, and a scan takes what is due one second later (LAB_NOTES 7; qmgr_active.c, FACTS S41).
+        # Whole seconds, and a scan takes what is due one second later (FACTS 9; qmgr_active.c, S41).
         second = math.floor(now)
         due = second + min(max(second - math.floor(accepted), params[0]), params[1])
         scan = math.floor(now / params[2]) + 1

@@ -148,7 +148,7 @@ class MessageRetries:
         queue.failures += 1
         if rules.suspend_for > 0.0 and queue.failures >= rules.suspend_after:
             queue.failures = 0
-            # Whole seconds, and a second early, as scans are: a message alone is never suspended by its own failure (LAB_NOTES 7).
+            # Whole seconds, and a second early, as scans are: a message alone is never suspended by its own failure (FACTS 9).
             queue.suspended_until = math.floor(self.transport.env.now) + rules.suspend_for - 1.0
             others = list(queue.ready)
             queue.ready.clear()
