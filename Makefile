@@ -12,7 +12,7 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo expectations docs test check format notebooks notebooks-run clean
+.PHONY: help install demo expectations docs test bench check format notebooks notebooks-run clean
 
 help: ## list the targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +44,9 @@ docs: install ## write the pages of docs/ that the program makes itself
 test: install ## run the tests; ARGS goes to pytest, as in make test ARGS='-m "not wheel"'
 	$(BIN)/pytest $(ARGS)
 
+bench: install ## measure speed and memory, a minute or two; ARGS goes to it, as in make bench ARGS='--against ../before'
+	$(BIN)/python -m bench $(ARGS)
+
 check: install ## format, lint, types, layers, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -69,4 +72,4 @@ endif
 
 clean: ## remove all that the targets above have made
 	rm -rf $(VENV) demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	find sim tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find sim tests bench -name __pycache__ -type d -prune -exec rm -rf {} +

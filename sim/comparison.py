@@ -45,7 +45,9 @@ __all__ = [
 
 HEADLINES: Final = ("strangers_told", "queues_in_retry_peak")  # the numbers that decide how many replications are enough
 MARGIN: Final = "margin"  # wanted people told less strangers told, weighed as the scenario's verdict does; asked for like a measure
-MORE_IS_BETTER: Final = frozenset({MARGIN, "wanted_told", "colleagues_told"})  # of all others, the least is best
+MORE_IS_BETTER: Final = frozenset(  # of all others, the least is best
+    {MARGIN, "wanted_told", "colleagues_told", "listed_after", "rule_a_right_days", "rule_b_right_days"}
+)
 
 
 def known_measure(name: str, where: str) -> str:
@@ -147,6 +149,10 @@ class Verdict:
     deciding: str  # key of the assumed input that decides, or moves the headlines most; empty where none does
     margin: Estimate  # W - S * weight under external replies
 
+    def __str__(self) -> str:
+        """`yes-to partners-only`, `depends on spam.silent`."""
+        return {"yes-to": f"yes, to {self.policy} only", "depends": f"depends on {self.deciding}"}.get(self.answer, self.answer)
+
 
 @dataclass(frozen=True, slots=True)
 class Best:
@@ -238,7 +244,8 @@ def decide(
 ) -> Verdict:
     """The rule. W and S are the wanted people and the strangers told under a policy.
 
-    yes: external replies have W > S x weight, delay no wanted mail for want of a connection, and have none refused for a listing. yes-to P:
+    yes: external replies have W > S x weight, delay no wanted mail for want of a connection or at a smarthost's limit, and have none
+    refused for a listing. yes-to P:
     not so, but a narrower policy reaches W(P) >= enough x W(widest) and W(P) > S(P) x weight. no: neither. depends: the interval of a
     deciding difference, or the band of an assumed input, crosses a limit.
 
@@ -259,7 +266,8 @@ def decide(
     waits = wide.measures["wanted_wait"].mean > 1.0
     narrow = next((policies[name] for name in ("off", "internal-only") if name in policies and policies[name].available), wide)
     refused = wide.measures["wanted_refused"].mean - narrow.measures["wanted_refused"].mean >= 1.0
-    positive = gain.mean > 0 and not waits and not refused
+    throttled = wide.measures["wanted_throttled"].mean - narrow.measures["wanted_throttled"].mean >= 1.0  # NaN where mail meets no limit
+    positive = gain.mean > 0 and not waits and not refused and not throttled
     if wide.name == "external":
         for item in assumptions:
             for band in (item.low, item.high):

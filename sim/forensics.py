@@ -20,7 +20,7 @@ from sim.units import Seconds, words
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["RULES", "Conclusion", "Culprit", "Finding", "cause", "culprit", "hung", "judge", "rule_a", "rule_b"]
+__all__ = ["RULES", "Conclusion", "Culprit", "Finding", "cause", "causes", "culprit", "hung", "judge", "rule_a", "rule_b"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +58,44 @@ def cause(sessions: pd.DataFrame, recipient: str, at: datetime, within: Seconds 
     return Finding(time, last["client_ip"], last["sender"], last["recipient"], (moment - time).total_seconds())
 
 
+def causes(sessions: pd.DataFrame, hung: pd.DataFrame, within: Seconds = 600.0) -> pd.DataFrame:
+    """What `cause` finds for each of many messages: one row per row of `hung` and with its index.
+
+    hung: columns recipient and time (UTC, whole seconds), as `hung` gives them. Columns time and recipient of the message, then of the
+    mail that came in from that recipient: came (NaT where there is none), came_to, client_ip, seconds_before."""
+    import pandas as pd
+
+    accepted = sessions[(sessions["direction"] == "in") & (sessions["status"] < 400) & (sessions["sender"] != "")]
+    inbound = pd.DataFrame(
+        {
+            "moment": accepted["time"].astype("datetime64[us]"),
+            "party": accepted["sender"].astype(str).str.lower(),
+            "came": accepted["time"].astype("datetime64[s]"),
+            "came_to": accepted["recipient"],
+            "client_ip": accepted["client_ip"],
+        }
+    ).sort_values("moment", kind="stable")
+    asked = pd.DataFrame(
+        {
+            "time": hung["time"].astype("datetime64[s]"),
+            "recipient": hung["recipient"],
+            "moment": hung["time"].astype("datetime64[us]"),
+            "party": hung["recipient"].astype(str).str.lower(),
+            "row": range(len(hung)),
+        }
+    ).sort_values("moment", kind="stable")
+    found = pd.merge_asof(asked, inbound, on="moment", by="party", tolerance=pd.Timedelta(seconds=within)).sort_values("row")
+    found["seconds_before"] = (found["time"] - found["came"]).dt.total_seconds()
+    return found[["time", "recipient", "came", "came_to", "client_ip", "seconds_before"]].set_index(hung.index)
+
+
 def hung(record: Record, at: Seconds) -> pd.DataFrame:
     """The messages that stand at `at` in a queue that is in Retry, oldest first, as a queue viewer lists them.
 
-    Columns id, next_hop, next_hop_name, sender, recipient (names), kind, accepted_at, attempts, last_code. What is seen at t is what
-    happened before t: a message accepted_at < t <= settled_at, a queue since < t <= until, each also while there is no end yet. A record
-    does not say how the last two stood at t: `last_code` is what the queue's episode met last, `attempts` the message's own in all."""
+    Columns id, next_hop, next_hop_name, sender, recipient (names), kind, accepted_at, attempts, last_code, time (accepted_at as date and
+    time, in whole seconds as a log has it). What is seen at t is what happened before t: a message accepted_at < t <= settled_at, a queue
+    since < t <= until, each also while there is no end yet. A record does not say what attempts and
+    last_code were at t: `last_code` is what the queue's episode met last, `attempts` the message's own in all."""
     import pandas as pd
 
     queues, messages = record.queues, record.messages
@@ -84,5 +116,6 @@ def hung(record: Record, at: Seconds) -> pd.DataFrame:
             "accepted_at": rows["accepted_at"],
             "attempts": rows["attempts"],
             "last_code": rows["next_hop"].map(met).astype(str),
+            "time": record.when(rows["accepted_at"] // 1).astype("datetime64[s]"),
         }
     ).reset_index(drop=True)

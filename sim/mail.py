@@ -16,9 +16,11 @@ __all__ = [
     "ATTRACTED",
     "CONNECTION_FAILURES",
     "HERE",
+    "NO_HOST",
     "NULL_SENDER",
     "OUTGOING",
     "PERMANENT",
+    "SMARTHOST",
     "TEXTS",
     "Answer",
     "Code",
@@ -174,6 +176,10 @@ class Code(IntEnum):
     NO_MAILBOX = 10
     EXPIRED = 11  # our own verdict: too long in the queue
     LISTED = 12  # refused since a block list has this server
+    NULL_MX = 13  # the domain says that it takes no mail (RFC 7505)
+    OVER_QUOTA = 14  # mailbox full, and that is final: 552
+    TOO_MUCH = 15  # a smarthost takes only so many messages in an hour
+    TRY_LATER = 16  # a smarthost refuses this message for now
 
 
 class Place(IntEnum):
@@ -186,6 +192,7 @@ class Place(IntEnum):
     STRANGE = 4  # a domain that spam named as its sender
     LIST = 5
     TARGET = 6  # whom spam from here is addressed to, and whom a user's own list names
+    SMARTHOST = 7  # the provider's relay
 
 
 # Texts as the Exchange 2003 family shows them; FACTS 3.1, 3.2, 4.1 ("Additional queue information" is not documented word for word).
@@ -195,7 +202,7 @@ TEXTS: Final = {
     Code.NXDOMAIN: "5.4.0 authoritative host not found",
     Code.DNS_TIMEOUT: "4.4.3 DNS query timed out: unable to bind to the destination server in DNS",
     Code.SERVFAIL: "4.4.3 DNS server failure: unable to bind to the destination server in DNS",
-    Code.REFUSED: "4.4.1 connection refused: the remote server did not respond to a connection attempt",
+    Code.REFUSED: "4.4.1 connection refused by the remote server",
     Code.TIMEOUT: "4.4.1 connection timed out: the remote server did not respond to a connection attempt",
     Code.BUSY: "421 4.3.2 service not available, too busy",
     Code.GREYLISTED: "451 4.7.1 greylisted, try again later",
@@ -203,10 +210,18 @@ TEXTS: Final = {
     Code.NO_MAILBOX: "550 5.1.1 user unknown",
     Code.EXPIRED: "4.4.7 message expired",
     Code.LISTED: "550 5.7.1 refused: the sending server is on a block list",
+    Code.NULL_MX: "5.1.0 the domain does not accept mail (null MX)",
+    Code.OVER_QUOTA: "552 5.2.2 mailbox full",
+    Code.TOO_MUCH: "450 4.7.1 too much mail",  # as Postfix's smtpd_client_message_rate_limit says it
+    Code.TRY_LATER: "451 4.3.0 try again later",
 }
 # The whole queue fails, not the one message.
 CONNECTION_FAILURES: Final = frozenset({Code.DNS_TIMEOUT, Code.SERVFAIL, Code.REFUSED, Code.TIMEOUT, Code.BUSY})
-PERMANENT: Final = frozenset({Code.NXDOMAIN, Code.NO_MAILBOX, Code.LISTED})
+NO_HOST: Final = frozenset({Code.NXDOMAIN, Code.NULL_MX})  # DNS says that there is nobody to connect to
+PERMANENT: Final = NO_HOST | {Code.NO_MAILBOX, Code.LISTED, Code.OVER_QUOTA}
+
+
+SMARTHOST: Final = Place.SMARTHOST << 40  # the next hop of all mail where one relays it
 
 
 def address(where: Place, number: int) -> int:

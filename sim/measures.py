@@ -15,11 +15,11 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from sim import detection, diagnosis
+from sim import detection, diagnosis, legs, standing
 from sim.counts import Steps
 from sim.mail import ATTRACTED, HERE, Answer, Code, Ints, Kind, Outcome, Truth, word
 from sim.policy.autoreply import POLICIES
-from sim.record import Record
+from sim.record import Record, Table
 from sim.units import DAY, HOUR, Floats, Seconds
 
 __all__ = ["CURVES", "MEASURES", "Curve", "Measure", "Steps", "Summary", "Values", "View", "measure", "moments", "summarise"]
@@ -37,13 +37,12 @@ class View:
     @cached_property
     def autoreplies(self) -> Bools:
         """Autoreplies to the outside."""
-        found: Bools = (self.messages["kind"] == Kind.AUTOREPLY) & (self.messages["next_hop"] != HERE)
-        return found
+        return standing.autoreplies(self.messages)
 
     @cached_property
     def told(self) -> Bools:
-        """Autoreplies that arrived, wherever."""
-        m = self.messages
+        """Which messages of `ended` are autoreplies that arrived, wherever."""
+        m = self.ended
         found: Bools = (m["kind"] == Kind.AUTOREPLY) & np.isin(m["outcome"], (Outcome.DELIVERED, Outcome.MAILBOX))
         return found
 
@@ -61,27 +60,17 @@ class View:
     @cached_property
     def retry_with_autoreply(self) -> Steps:
         """Next hops in Retry that hold at least one autoreply."""
-        m = self.messages
-        which = self.autoreplies & np.isin(m["next_hop"], self.queues["next_hop"])
-        held: dict[int, list[tuple[float, float]]] = {}
-        order = np.flatnonzero(which)[np.argsort(m["accepted_at"][which], kind="stable")]
-        ends = np.where(np.isnan(m["settled_at"]), np.inf, m["settled_at"])
-        for hop, since, until in zip(m["next_hop"][order].tolist(), m["accepted_at"][order].tolist(), ends[order].tolist(), strict=True):
-            spans = held.setdefault(hop, [])
-            if spans and since <= spans[-1][1]:
-                spans[-1] = (spans[-1][0], max(until, spans[-1][1]))
-            else:
-                spans.append((since, until))
-        q = self.queues
-        starts, stops = [], []
-        untils = np.where(np.isnan(q["until"]), np.inf, q["until"])
-        for hop, since, until in zip(q["next_hop"].tolist(), q["since"].tolist(), untils.tolist(), strict=True):
-            for begin, end in held.get(hop, ()):
-                if max(since, begin) < min(until, end):
-                    starts.append(max(since, begin))
-                    stops.append(min(until, end))
-        stop = np.array(stops, dtype=np.float64)
-        return Steps.of(np.array(starts, dtype=np.float64), np.where(np.isinf(stop), np.nan, stop))
+        return standing.in_retry_with_autoreply(self.messages, self.queues)
+
+    @cached_property
+    def relay_retry_with_autoreply(self) -> Steps:
+        """The same at the smarthost; without one, of nothing."""
+        return standing.in_retry_with_autoreply(self.record.columns("relay_messages"), self.record.columns("relay_queues"))
+
+    @cached_property
+    def ended(self) -> Table:
+        """Each message with what became of it in the end, a smarthost's own among them (`legs.ended`): first the rows of `messages`."""
+        return legs.ended(self.record)
 
     @cached_property
     def retry(self) -> Steps:
@@ -95,13 +84,13 @@ class View:
 
     @cached_property
     def automatic(self) -> Bools:
-        """Replies, notices and receipts to the outside: what no person wrote."""
-        found: Bools = np.isin(self.messages["kind"], _AUTOMATIC) & (self.messages["next_hop"] != HERE)
+        """Which messages of `ended` are replies, notices and receipts to the outside: what no person wrote."""
+        found: Bools = np.isin(self.ended["kind"], _AUTOMATIC) & (self.ended["next_hop"] != HERE)
         return found
 
     def automatic_to(self, truth: Truth, kinds: tuple[Kind, ...], arrived: bool = True) -> float:
         """How many of them went, or arrived, at addresses of a kind."""
-        m = self.messages
+        m = self.ended
         which = self.automatic & (m["truth"] == truth) & np.isin(m["kind"], kinds)
         return float((which & (m["outcome"] == Outcome.DELIVERED)).sum() if arrived else which.sum())
 
@@ -154,17 +143,21 @@ class View:
     @cached_property
     def hung(self) -> Steps:
         """Autoreplies that have been deferred and still wait."""
-        m, which = self.messages, self.autoreplies & ~np.isnan(self.messages["deferred_at"])
-        return Steps.of(m["deferred_at"][which], m["settled_at"][which])
+        return standing.hung(self.messages)
 
-    def people(self, truth: tuple[Truth, ...], which: Bools | None = None) -> float:
+    def people(self, truth: tuple[Truth, ...]) -> float:
         """Distinct recipients of autoreplies that arrived, by what they are."""
-        chosen = self.told & np.isin(self.messages["truth"], truth)
-        return float(len(np.unique(self.messages["recipient"][chosen if which is None else chosen & which])))
+        return float(len(np.unique(self.ended["recipient"][self.told & np.isin(self.ended["truth"], truth)])))
+
+    def arrived(self, kinds: tuple[Kind, ...] = tuple(Kind), truth: tuple[Truth, ...] = tuple(Truth)) -> float:
+        """Messages of some kinds that arrived outside at addresses of some kinds."""
+        m = self.ended
+        which = np.isin(m["kind"], kinds) & np.isin(m["truth"], truth) & (m["next_hop"] != HERE)
+        return float((which & (m["outcome"] == Outcome.DELIVERED)).sum())
 
     def wanted_delay(self, percent: float) -> float:
-        """A percentile of the time in the queue of wanted outbound mail that arrived."""
-        m = self.messages
+        """A percentile of the time in the queues of wanted outbound mail that arrived, from our acceptance on."""
+        m = self.ended
         which = (m["kind"] == Kind.OUTBOUND) & (m["outcome"] == Outcome.DELIVERED)
         return float(np.percentile(m["settled_at"][which] - m["accepted_at"][which], percent)) if which.any() else float("nan")
 
@@ -179,21 +172,30 @@ class View:
         found = np.sort(self.messages["accepted_at"][self.notices])
         return np.searchsorted(found, times, side="left").astype(np.float64)
 
-    def drained_after(self) -> float:
-        """From the first switch-off until the last autoreply that was hung then leaves; NaN if none was hung, or one never leaves."""
+    def drained_after(self, messages: Table) -> float:
+        """From the first switch-off until the last autoreply that was hung then leaves; NaN if none was hung, or one never leaves.
+        `messages`: our server's, or the smarthost's."""
         acts = self.record.columns("acts")
         narrower = itertools.takewhile(lambda name: name not in (self.record.run.policy, "external"), POLICIES)
         words = {"replies off", *(f"policy {name}" for name in narrower)}
         off = [at for at, what in zip(acts["at"].tolist(), acts["what"].tolist(), strict=True) if what in words]
-        if not off:
-            return float("nan")
-        m = self.messages
-        hung = self.autoreplies & ~np.isnan(m["deferred_at"]) & (m["accepted_at"] < min(off)) & ~(m["settled_at"] <= min(off))
-        return float(m["settled_at"][hung].max() - min(off)) if hung.any() else float("nan")
+        return standing.drained_after(messages, min(off)) if off else float("nan")
 
     def undelivered(self, column: str) -> float:
-        """The sum of a column over autoreplies that never arrived."""
-        return float(self.messages[column][self.autoreplies & (self.messages["outcome"] != Outcome.DELIVERED)].sum())
+        """The sum of a column of our server over autoreplies that never arrived."""
+        lost = self.ended["outcome"][: len(self.autoreplies)] != Outcome.DELIVERED
+        return float(self.messages[column][self.autoreplies & lost].sum())
+
+    def throttled(self) -> float:
+        """Wanted outbound messages that the smarthost made wait since its limit was reached."""
+        a = self.record.columns("attempts")
+        which = (a["code"] == Code.TOO_MUCH) & ((a["message"].astype(np.int64) & 15) == Kind.OUTBOUND)
+        return float(len(np.unique(a["message"][which])))
+
+    def relay_failed(self) -> float:
+        """Messages from here that the smarthost could not deliver."""
+        theirs = self.record.columns("relay_messages")
+        return float(np.isin(theirs["outcome"], (Outcome.BOUNCED, Outcome.EXPIRED)).sum())
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +230,11 @@ def _alarms(name: str, rule: detection.Rule) -> dict[str, Measure]:
     }
 
 
+def _relayed(of: Callable[[View], float]) -> Callable[[View], float]:
+    """A measure of the smarthost: NaN where there is none."""
+    return lambda view: of(view) if view.run.relay else float("nan")
+
+
 _AUTOMATIC: Final = (Kind.AUTOREPLY, Kind.FAILURE, Kind.DELAY, Kind.RECEIPT)
 _NOTICES: Final = (Kind.FAILURE, Kind.DELAY, Kind.RECEIPT)
 _STRANGERS: Final = (Truth.FORGED_REAL, Truth.SPAMMER, Truth.TRAP)
@@ -258,13 +265,11 @@ MEASURES: Final[Mapping[str, Measure]] = {
         "time for which a breaker kept replies from the outside (not a setting of any server here)",
         lambda v: v.breaker_open().mean(v.run.horizon) * v.run.horizon / HOUR,
     ),
-    "trap_hits": Measure(
-        "messages", "autoreplies that arrived at spamtraps", lambda v: float((v.told & (v.messages["truth"] == Truth.TRAP)).sum()), 1
-    ),
+    "trap_hits": Measure("messages", "autoreplies that arrived at spamtraps", lambda v: v.arrived((Kind.AUTOREPLY,), (Truth.TRAP,)), 1),
     "backscatter": Measure(
         "messages",
         "autoreplies that arrived at innocent people whose address was forged",
-        lambda v: float((v.told & (v.messages["truth"] == Truth.FORGED_REAL)).sum()),
+        lambda v: v.arrived((Kind.AUTOREPLY,), (Truth.FORGED_REAL,)),
     ),
     "backscatter_notices": Measure(
         "messages",
@@ -285,14 +290,12 @@ MEASURES: Final[Mapping[str, Measure]] = {
     "spam_relayed": Measure(
         "messages",
         "spam from an infected PC, a stolen account or an open relay that arrived",
-        lambda v: float(((v.messages["kind"] == Kind.RELAY) & (v.messages["outcome"] == Outcome.DELIVERED)).sum()),
+        lambda v: v.arrived((Kind.RELAY,)),
     ),
     "trap_hits_all": Measure(
         "messages",
         "messages of any kind that arrived at spamtraps",
-        lambda v: float(
-            ((v.messages["truth"] == Truth.TRAP) & (v.messages["next_hop"] != HERE) & (v.messages["outcome"] == Outcome.DELIVERED)).sum()
-        ),
+        lambda v: v.arrived(truth=(Truth.TRAP,)),
     ),
     "listed": Measure("runs", "share of runs in which a block list has the server", lambda v: float(v.listed().peak() > 0), 2),
     "listed_hours": Measure(
@@ -304,7 +307,7 @@ MEASURES: Final[Mapping[str, Measure]] = {
     "wanted_refused": Measure(
         "messages",
         "wanted outbound messages refused because a block list has the server",
-        lambda v: float(((v.messages["kind"] == Kind.OUTBOUND) & (v.messages["last_code"] == Code.LISTED)).sum()),
+        lambda v: float(((v.ended["kind"] == Kind.OUTBOUND) & (v.ended["last_code"] == Code.LISTED)).sum()),
     ),
     "notices_to_user": Measure("messages", "failure and delay notices that the absent find", lambda v: float(v.notices.sum())),
     "queues_in_retry_peak": Measure(
@@ -325,9 +328,9 @@ MEASURES: Final[Mapping[str, Measure]] = {
     "connection_hours_on_undelivered_autoreplies": Measure(
         "h", "connection time spent on autoreplies that never arrive", lambda v: v.undelivered("connection_seconds") / HOUR, 1
     ),
-    "wanted_delay_p50": Measure("s", "time in the queue of wanted outbound mail, median", lambda v: v.wanted_delay(50), 2),
-    "wanted_delay_p95": Measure("s", "time in the queue of wanted outbound mail, 95th percentile", lambda v: v.wanted_delay(95), 2),
-    "wanted_delay_p99": Measure("s", "time in the queue of wanted outbound mail, 99th percentile", lambda v: v.wanted_delay(99), 2),
+    "wanted_delay_p50": Measure("s", "time in the queues of wanted outbound mail, median", lambda v: v.wanted_delay(50), 2),
+    "wanted_delay_p95": Measure("s", "time in the queues of wanted outbound mail, 95th percentile", lambda v: v.wanted_delay(95), 2),
+    "wanted_delay_p99": Measure("s", "time in the queues of wanted outbound mail, 99th percentile", lambda v: v.wanted_delay(99), 2),
     "wanted_wait": Measure(
         "s",
         "mean wait of wanted outbound mail for a free connection",
@@ -342,7 +345,33 @@ MEASURES: Final[Mapping[str, Measure]] = {
     "rule_a_right_days": Measure("d", "days at whose noon rule A (KB 909005) names the right cause", lambda v: v.rule_days(0, True)),
     "rule_b_wrong_days": Measure("d", "days at whose noon rule B (Hardisty) names a wrong cause", lambda v: v.rule_days(1, False)),
     "rule_b_right_days": Measure("d", "days at whose noon rule B (Hardisty) names the right cause", lambda v: v.rule_days(1, True)),
-    "drained_after": Measure("h", "from the switch-off until the last hung autoreply leaves", lambda v: v.drained_after() / HOUR, 1),
+    "drained_after": Measure(
+        "h", "from the switch-off until the last hung autoreply leaves", lambda v: v.drained_after(v.messages) / HOUR, 1
+    ),
+    "wanted_throttled": Measure(
+        "messages", "wanted outbound messages that the smarthost made wait since its limit was reached", _relayed(View.throttled)
+    ),
+    "relay_failed": Measure("messages", "messages from here that the smarthost took and could not deliver", _relayed(View.relay_failed)),
+    "relay_queues_in_retry_peak": Measure(
+        "queues",
+        "next hops in Retry at the smarthost that hold an autoreply from here, highest number",
+        _relayed(lambda v: v.relay_retry_with_autoreply.peak()),
+    ),
+    "relay_queues_in_retry_mean": Measure(
+        "queues",
+        "next hops in Retry at the smarthost that hold an autoreply from here, mean over the run",
+        _relayed(lambda v: v.relay_retry_with_autoreply.mean(v.run.horizon)),
+    ),
+    "relay_hung_autoreplies_peak": Measure(
+        "messages",
+        "autoreplies from here deferred and waiting at the smarthost, highest number",
+        _relayed(lambda v: standing.hung(v.record.columns("relay_messages")).peak()),
+    ),
+    "relay_drained_after": Measure(
+        "h",
+        "from the switch-off until the last autoreply that hung at the smarthost leaves",
+        _relayed(lambda v: v.drained_after(v.record.columns("relay_messages")) / HOUR),
+    ),
 }
 
 
@@ -360,6 +389,11 @@ CURVES: Final[Mapping[str, Curve]] = {
     "queues_in_retry_all": Curve("queues", "all next hops in Retry", lambda v, at: v.retry.before(at)),
     "hung_autoreplies": Curve("messages", "autoreplies deferred and waiting", lambda v, at: v.hung.before(at)),
     "notices_to_user": Curve("messages", "failure and delay notices to the absent so far", View.notices_before),
+    "relay_queues_in_retry": Curve(
+        "queues",
+        "next hops in Retry at the smarthost that hold an autoreply from here",
+        lambda v, at: v.relay_retry_with_autoreply.before(at),
+    ),
 }
 
 

@@ -126,6 +126,8 @@ class Names(Words):
             return f"freemail{number + 1}.example"
         if where is Place.LIST:
             return f"lists{number + 1}.example"
+        if where is Place.SMARTHOST:
+            return "smarthost.example"
         words = _pool()[2]
         return f"{words[key(code) % _POOL]}{number & (GONE - 1) if where is Place.TARGET else number}.{_TLD[where]}"
 

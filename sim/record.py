@@ -2,7 +2,8 @@
 
 A table is a dict of equally long numpy arrays, one per column, as `SCHEMA` lists them with dtype, unit and meaning; as attributes
 (`record.messages`) the tables are pandas DataFrames with words for enumerations. Times are seconds from the start, NaN is "not yet".
-Nothing is sampled: how many messages are queued, or hops in Retry, at t follows exactly from the times.
+Nothing is sampled: how many messages are queued, or hops in Retry, at t follows exactly from the times. `messages`, `queues`, `attempts`,
+and `hours` are our own server's, as its log would show them; a smarthost that relays for it has three tables of its own (`sim.legs`).
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from sim.errors import BadInput, BadOutput
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["SCHEMA", "Column", "EndedBy", "Record", "RunInfo", "Table", "Words"]
+__all__ = ["RELAY", "SCHEMA", "Column", "EndedBy", "Record", "RunInfo", "Table", "Words"]
 
 Table = dict[str, npt.NDArray[Any]]
 
@@ -50,39 +51,48 @@ class Column:
 
 
 _ID: Final = "row << 20 | n << 4 | kind: the workload row that started it, how many of this kind it had caused before, the kind"
+_MESSAGES: Final[Mapping[str, Column]] = {
+    "id": Column("int64", "", _ID),
+    "root": Column("int64", "", "number of the workload row that started it all"),
+    "caused_by": Column("int64", "", "id of the message that caused this one, -1 for a workload row"),
+    "kind": Column("uint8", "", "what it is", mail.Kind),
+    "truth": Column("uint8", "", "what the other side really is; unknown from logs", mail.Truth),
+    "sender": Column("int64", "", "return path, a code of the table addresses; -1 is the null sender"),
+    "recipient": Column("int64", "", "a code of the table addresses"),
+    "next_hop": Column("int64", "", "a code of the table domains; 0 is the office itself"),
+    "size": Column("int64", "bytes", "size"),
+    "answer": Column("uint8", "", "why it was replied to, or not", mail.Answer),
+    "accepted_at": Column("float64", "s", "taken over from its sender (or refused) at"),
+    "first_attempt_at": Column("float64", "s", "first delivery attempt began at"),
+    "deferred_at": Column("float64", "s", "its own first deferral, or when it joined a queue in Retry"),
+    "settled_at": Column("float64", "s", "left, one way or another, at"),
+    "outcome": Column("uint8", "", "how it left", mail.Outcome),
+    "last_code": Column("uint8", "", "last answer of the outside", mail.Code),
+    "dsn": Column("uint8", "", "what became of the duty to report", mail.Dsn),
+    "attempts": Column("int32", "", "delivery attempts that carried it"),
+    "suspended": Column("int32", "", "deferrals without an attempt (Postfix family)"),
+    "wait_seconds": Column("float64", "s", "time it stood ready for want of a connection; not behind one that then failed"),
+    "connection_seconds": Column("float64", "s", "connection time its attempts used"),
+}
+_QUEUES: Final[Mapping[str, Column]] = {
+    "next_hop": Column("int64", "", "a code of the table domains"),
+    "since": Column("float64", "s", "first failure to connect; the episode includes the attempts made during it"),
+    "until": Column("float64", "s", "end of the episode"),
+    "failures": Column("int32", "", "failed connections in it"),
+    "connection_seconds": Column("float64", "s", "connection time they used"),
+    "last_code": Column("uint8", "", "what the last one met", mail.Code),
+    "ended_by": Column("uint8", "", "what ended it", EndedBy),
+}
+_ATTEMPTS: Final[Mapping[str, Column]] = {
+    "message": Column("int64", "", "id of the message"),
+    "at": Column("float64", "s", "began at"),
+    "next_hop": Column("int64", "", "a code of the table domains"),
+    "code": Column("uint8", "", "what the outside answered", mail.Code),
+    "seconds": Column("float64", "s", "how long it took"),
+}
 SCHEMA: Final[Mapping[str, Mapping[str, Column]]] = {
-    "messages": {
-        "id": Column("int64", "", _ID),
-        "root": Column("int64", "", "number of the workload row that started it all"),
-        "caused_by": Column("int64", "", "id of the message that caused this one, -1 for a workload row"),
-        "kind": Column("uint8", "", "what it is", mail.Kind),
-        "truth": Column("uint8", "", "what the other side really is; unknown from logs", mail.Truth),
-        "sender": Column("int64", "", "return path, a code of the table addresses; -1 is the null sender"),
-        "recipient": Column("int64", "", "a code of the table addresses"),
-        "next_hop": Column("int64", "", "a code of the table domains; 0 is the office itself"),
-        "size": Column("int64", "bytes", "size"),
-        "answer": Column("uint8", "", "why it was replied to, or not", mail.Answer),
-        "accepted_at": Column("float64", "s", "taken over from its sender (or refused) at"),
-        "first_attempt_at": Column("float64", "s", "first delivery attempt began at"),
-        "deferred_at": Column("float64", "s", "its own first deferral, or when it joined a queue in Retry"),
-        "settled_at": Column("float64", "s", "left, one way or another, at"),
-        "outcome": Column("uint8", "", "how it left", mail.Outcome),
-        "last_code": Column("uint8", "", "last answer of the outside", mail.Code),
-        "dsn": Column("uint8", "", "what became of the duty to report", mail.Dsn),
-        "attempts": Column("int32", "", "delivery attempts that carried it"),
-        "suspended": Column("int32", "", "deferrals without an attempt (Postfix family)"),
-        "wait_seconds": Column("float64", "s", "time it stood ready for want of a connection; not behind one that then failed"),
-        "connection_seconds": Column("float64", "s", "connection time its attempts used"),
-    },
-    "queues": {
-        "next_hop": Column("int64", "", "a code of the table domains"),
-        "since": Column("float64", "s", "first failure to connect; the episode includes the attempts made during it"),
-        "until": Column("float64", "s", "end of the episode"),
-        "failures": Column("int32", "", "failed connections in it"),
-        "connection_seconds": Column("float64", "s", "connection time they used"),
-        "last_code": Column("uint8", "", "what the last one met", mail.Code),
-        "ended_by": Column("uint8", "", "what ended it", EndedBy),
-    },
+    "messages": _MESSAGES,
+    "queues": _QUEUES,
     "hours": {
         "hour": Column("int32", "h", "hour from the start"),
         "kind": Column("uint8", "", "kind of message", mail.Kind),
@@ -93,13 +103,7 @@ SCHEMA: Final[Mapping[str, Mapping[str, Column]]] = {
         "refused": Column("int64", "", "messages refused at SMTP"),
         "filtered": Column("int64", "", "messages taken and then discarded or filed as junk"),
     },
-    "attempts": {
-        "message": Column("int64", "", "id of the message"),
-        "at": Column("float64", "s", "began at"),
-        "next_hop": Column("int64", "", "a code of the table domains"),
-        "code": Column("uint8", "", "what the outside answered", mail.Code),
-        "seconds": Column("float64", "s", "how long it took"),
-    },
+    "attempts": _ATTEMPTS,
     "acts": {
         "at": Column("float64", "s", "begins at"),
         "until": Column("float64", "s", "ends at; NaN where it does not end"),
@@ -117,7 +121,11 @@ SCHEMA: Final[Mapping[str, Mapping[str, Column]]] = {
         "name": Column("object", "", "as in a log"),
         "place": Column("uint8", "", "class", mail.Place),
     },
+    "relay_messages": _MESSAGES,
+    "relay_queues": _QUEUES,
+    "relay_attempts": _ATTEMPTS,
 }
+RELAY: Final = ("relay_messages", "relay_queues", "relay_attempts")  # a smarthost's; empty, and not saved, where there is none
 
 
 class Words:
@@ -148,6 +156,8 @@ class RunInfo:
     mailboxes: int
     absent: tuple[int, ...] = ()
     alarms: dict[str, float] = field(default_factory=dict)  # limits of the rules in `sim.detection`, and "poll"
+    relay: str = ""  # what a smarthost that took all outbound mail runs; empty: mail went to each domain's own host
+    relay_queued: int = 0  # as `queued`, at the smarthost
 
 
 @dataclass(eq=False)
@@ -160,6 +170,8 @@ class Record:
 
     def columns(self, table: str) -> Table:
         """The arrays of one table; addresses and domains are made when first asked for."""
+        if table in RELAY and table not in self.tables:
+            self.tables[table] = {name: np.zeros(0, dtype=column.dtype) for name, column in SCHEMA[table].items()}
         if table not in self.tables:
             self.tables.update(_names(self.tables["messages"], self.words))
         return self.tables[table]
@@ -180,6 +192,12 @@ class Record:
         frame.attrs["units"] = {name: column.unit for name, column in SCHEMA[table].items() if column.unit}
         return frame
 
+    def when(self, seconds: Any) -> Any:
+        """Date and time (UTC, without a zone) of seconds from the start: of a number a Timestamp, of a column a column; NaN becomes NaT."""
+        import pandas as pd
+
+        return pd.Timestamp(self.run.epoch) + pd.to_timedelta(seconds, unit="s")
+
     @cached_property
     def messages(self) -> pd.DataFrame:
         """One row per message."""
@@ -199,6 +217,21 @@ class Record:
     def attempts(self) -> pd.DataFrame:
         """One row per delivery attempt."""
         return self.frame("attempts")
+
+    @cached_property
+    def relay_messages(self) -> pd.DataFrame:
+        """One row per message that a smarthost took, or wrote to the outside itself."""
+        return self.frame("relay_messages")
+
+    @cached_property
+    def relay_queues(self) -> pd.DataFrame:
+        """One row per retry episode of a next hop at a smarthost."""
+        return self.frame("relay_queues")
+
+    @cached_property
+    def relay_attempts(self) -> pd.DataFrame:
+        """One row per delivery attempt of a smarthost."""
+        return self.frame("relay_attempts")
 
     @cached_property
     def acts(self) -> pd.DataFrame:
@@ -223,7 +256,7 @@ class Record:
         beside = target.with_name(f".{target.name}.{os.getpid()}.part")
         try:
             beside.mkdir(parents=True)
-            for table in SCHEMA:
+            for table in self._saved():
                 self.frame(table).to_parquet(beside / f"{table}.parquet", index=False)
             (beside / "run.json").write_text(json.dumps(asdict(self.run), indent=1) + "\n", encoding="utf-8")
             beside.replace(target)
@@ -232,6 +265,10 @@ class Record:
         finally:
             shutil.rmtree(beside, ignore_errors=True)
         return target
+
+    def _saved(self) -> list[str]:
+        """The tables that are written."""
+        return [table for table in SCHEMA if self.run.relay or table not in RELAY]
 
     @classmethod
     def load(cls, directory: str | os.PathLike[str]) -> Record:
@@ -243,6 +280,8 @@ class Record:
             info = json.loads((source / "run.json").read_text(encoding="utf-8"))
             tables: dict[str, Table] = {}
             for table, columns in SCHEMA.items():
+                if table in RELAY and not info.get("relay"):
+                    continue
                 frame = pd.read_parquet(source / f"{table}.parquet")
                 tables[table] = {
                     name: (frame[name].cat.codes if column.words else frame[name]).to_numpy(dtype=column.dtype)
@@ -273,8 +312,9 @@ def _names(messages: Table, words: Words) -> dict[str, Table]:
     hop, truth = messages["next_hop"].astype(np.int64), messages["truth"].astype(np.int64)
     inbound = hop == mail.HERE
     sender_domain = messages["sender_domain"].astype(np.int64) if "sender_domain" in messages else hop
+    recipient_domain = messages["recipient_domain"].astype(np.int64) if "recipient_domain" in messages else hop
     for who, domain, what in (
-        (messages["recipient"][~inbound], hop[~inbound], truth[~inbound]),
+        (messages["recipient"][~inbound], recipient_domain[~inbound], truth[~inbound]),
         (messages["sender"][inbound], sender_domain[inbound], truth[inbound]),
     ):
         for code, where, nature in zip(who.tolist(), domain.tolist(), what.tolist(), strict=True):
@@ -289,7 +329,7 @@ def _names(messages: Table, words: Words) -> dict[str, Table]:
         if code >= 0 and mail.place(code) == mail.Place.OFFICE:
             codes[code] = (mail.HERE, int(mail.Truth.INTERNAL))
     listed = sorted(codes)
-    domains = sorted({mail.HERE} | {domain for domain, _ in codes.values()})
+    domains = sorted({mail.HERE} | {domain for domain, _ in codes.values()} | set(np.unique(hop).tolist()))
     return {
         "addresses": {
             "address": np.array(listed, dtype=np.int64),

@@ -22,7 +22,7 @@ from sim.measures import Summary
 from sim.scenario import Input, Scenario
 from sim.scenario.span import Span, span
 from sim.statistics import design
-from sim.statistics.design import LEVELS, Share
+from sim.statistics.design import LEVELS, STEP, Effect, Share
 from sim.statistics.intervals import difference, estimate
 from sim.units import Floats
 
@@ -108,6 +108,9 @@ def weigh(
         steps = len(inputs) + 2  # points of a trajectory
         numbers = [n // steps * LEVELS + round(u * (LEVELS - 1)) for n, u in enumerate(points[:, -1].tolist())]
         effects = design.screen(points, trial.play("screening", ways, points[:, :-1], numbers), seed)
+        # what has two values, or no order as runs have none, moves wholly with each step: its effect is not that of a longer way
+        jumps = [*(way.choice for way in ways), True]
+        effects = [_times(effect, STEP) if jump else effect for effect, jump in zip(effects, jumps, strict=True)]
         largest = max(effect.mean for effect in effects[:-1])
         order = sorted(range(len(inputs)), key=lambda n: -effects[n].mean)
         kept = [n for n in order if largest > 0 and effects[n].mean >= _RULED_OUT * largest][:MOST_MATTER]
@@ -149,6 +152,10 @@ def _way(item: Input) -> Span:
     way = span(item.key, item.low, item.high, where=item.key)
     least, most = sorted((way.first, way.last))
     return span(item.key, item.low, item.high, log=True) if not way.choice and least > 0 and most / least >= _LOGARITHMIC else way
+
+
+def _times(effect: Effect, factor: float) -> Effect:
+    return Effect(effect.mean * factor, effect.half_width * factor, effect.spread * factor)
 
 
 @dataclass(slots=True)

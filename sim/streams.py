@@ -69,6 +69,11 @@ class Draw(IntEnum):
     ATTRACTED = 73
     RESPONDS = 74
     ECHO_FILTER = 75
+    DOMAIN_NULL_MX = 80
+    DOMAIN_SEVERAL = 81
+    DOMAIN_FIRST_DEAD = 82
+    QUOTA = 83
+    RELAY_REFUSES = 84
 
 
 def _mix(z: int) -> int:

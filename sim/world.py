@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from sim.mail import Code, Ints, Place, Truth, place
+from sim.mail import NO_HOST, Code, Ints, Place, Truth, place
 from sim.streams import Draw, key, u, us
 from sim.units import WEEK, Seconds, grid
 
@@ -23,8 +23,11 @@ __all__ = ["FULL", "GONE", "TYPO", "Fates", "Spell", "World"]
 TYPO = 1 << 39  # added to the number of an address that was mistyped: nobody has it
 GONE = 1 << 38  # added to the number of a domain of Place.TARGET that is no more
 FULL = 1 << 37  # added to the number of an address of Place.TARGET whose mailbox is full
+_DNS = NO_HOST | {Code.DNS_TIMEOUT, Code.SERVFAIL}  # no address is known
+_NEVER = (Code.NXDOMAIN, Code.NULL_MX, Code.DNS_TIMEOUT, Code.TIMEOUT, Code.REFUSED)  # nobody there can be reached
 _LOOKUP: Seconds = grid(0.2)  # a DNS answer or a connection refused, there and back; assumed to change nothing
 _BANNER: Seconds = grid(1.0)  # connecting and being told 421
+_MAY_GREYLIST = (Place.STRANGE, Place.OTHER, Place.LIST, Place.TARGET)  # large providers and partners left out (world.greylisting)
 _BANDWIDTH = 50_000.0  # bytes a second of an office line; assumed to change nothing
 
 
@@ -44,8 +47,16 @@ class Fates:
     outage: Seconds
     busy_spell: Seconds
     session: Seconds
-    connect_timeout: Seconds
+    connect_timeout: Seconds  # of each address
     dns_timeout: Seconds
+    null_mx: float = 0.0
+    several: float = 0.0
+    addresses: int = 1  # of a next hop that has several
+    first_dead: float = 0.0
+    tried: int = 1  # addresses that one attempt tries at most
+    for_good: float = 0.0  # of full mailboxes
+    relay_outages: float = 0.0  # per second, of a smarthost
+    relay_outage: Seconds = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +86,15 @@ class World:
     @classmethod
     def of(cls, seed: int, replication: int, horizon: Seconds, fates: Fates, spells: tuple[Spell, ...] = ()) -> World:
         """The world of a replication."""
-        lengths = {
-            Code.DNS_TIMEOUT: fates.dns_timeout,
-            Code.SERVFAIL: _LOOKUP,
-            Code.TIMEOUT: fates.connect_timeout,
-            Code.REFUSED: _LOOKUP,
-            Code.NXDOMAIN: _LOOKUP,
-            Code.BUSY: _BANNER,
-        }
-        return cls(key(seed, replication, 0), horizon, fates, spells, lengths)
+        return cls(key(seed, replication, 0), horizon, fates, spells, _lengths(fates))
 
-    # A domain: OK answers, NXDOMAIN, DNS_TIMEOUT, TIMEOUT (silent) and REFUSED for ever, BUSY now and then, GREYLISTED answers late.
+    def as_met_by(self, connect_timeout: Seconds, dns_timeout: Seconds, tried: int) -> World:
+        """The same outside as a server elsewhere meets it: with its own time-outs, and a resolver and a line of its own, so that spells in
+        which nothing can be reached from here are none there."""
+        fates = replace(self.fates, connect_timeout=connect_timeout, dns_timeout=dns_timeout, tried=tried)
+        return World(self.key, self.horizon, fates, tuple(spell for spell in self.spells if spell.hop is not None), _lengths(fates))
+
+    # A domain: OK answers, NXDOMAIN, NULL_MX, DNS_TIMEOUT, TIMEOUT (silent) and REFUSED for ever, BUSY now and then, GREYLISTED late.
 
     def domains(self, domains: Ints) -> npt.NDArray[np.uint8]:
         """The fate of each domain, a Code. int64[n] to uint8[n]."""
@@ -94,11 +103,13 @@ class World:
         fate = np.full(domains.shape, Code.OK, dtype=np.uint8)
         where = domains >> 40
         greylists = us(self.key, domains, Draw.DOMAIN_GREYLISTS) < f.greylisting
-        fate[greylists & np.isin(where, (Place.STRANGE, Place.OTHER, Place.LIST, Place.TARGET))] = Code.GREYLISTED
+        fate[greylists & np.isin(where, _MAY_GREYLIST)] = Code.GREYLISTED
         strange = where == Place.STRANGE
         fate[strange & (answers < f.silent + f.refusing + f.busy)] = Code.BUSY
         fate[strange & (answers < f.silent + f.refusing)] = Code.REFUSED
         fate[strange & (answers < f.silent)] = Code.TIMEOUT
+        if f.null_mx > 0.0:
+            fate[strange & (us(self.key, domains, Draw.DOMAIN_NULL_MX) < f.null_mx)] = Code.NULL_MX
         lost = strange & (us(self.key, domains, Draw.DOMAIN_RESOLVES) < f.unresolvable)
         at_once = us(self.key, domains, Draw.DOMAIN_FAILS_AT_ONCE) < f.nxdomain
         fate[lost] = np.where(at_once[lost], Code.NXDOMAIN, Code.DNS_TIMEOUT)
@@ -119,8 +130,47 @@ class World:
         """The fate of one domain."""
         known = self._fate.get(domain)
         if known is None:
-            known = self._fate[domain] = Code(int(self.domains(np.array([domain]))[0]))
+            known = self._fate[domain] = self._one(domain)
         return known
+
+    def _one(self, domain: int) -> Code:
+        """As `domains`, for one: arrays of length one would cost ten times as much."""
+        f, where = self.fates, domain >> 40
+        if where == Place.TARGET and domain & GONE:
+            return Code(int(self._gone(np.array([domain]))[0]))
+        if where == Place.STRANGE:
+            if u(self.key, domain, Draw.DOMAIN_RESOLVES) < f.unresolvable:
+                return Code.NXDOMAIN if u(self.key, domain, Draw.DOMAIN_FAILS_AT_ONCE) < f.nxdomain else Code.DNS_TIMEOUT
+            if f.null_mx > 0.0 and u(self.key, domain, Draw.DOMAIN_NULL_MX) < f.null_mx:
+                return Code.NULL_MX
+            answers = u(self.key, domain, Draw.DOMAIN_ANSWERS)
+            if answers < f.silent:
+                return Code.TIMEOUT
+            if answers < f.silent + f.refusing:
+                return Code.REFUSED
+            if answers < f.silent + f.refusing + f.busy:
+                return Code.BUSY
+        if where in _MAY_GREYLIST and u(self.key, domain, Draw.DOMAIN_GREYLISTS) < f.greylisting:
+            return Code.GREYLISTED
+        return Code.OK
+
+    def unresolvable(self, domains: Ints) -> npt.NDArray[np.bool_]:
+        """Would a server that asks DNS about a sender refuse these? So does Postfix's reject_unknown_sender_domain, null MX included.
+        int64[n] to bool[n]."""
+        found: npt.NDArray[np.bool_] = np.isin(self.domains(domains), (Code.NXDOMAIN, Code.DNS_TIMEOUT, Code.NULL_MX))
+        return found
+
+    def addresses(self, hop: int) -> int:
+        """How many addresses a next hop has."""
+        f = self.fates
+        return f.addresses if f.several > 0.0 and u(self.key, hop, Draw.DOMAIN_SEVERAL) < f.several else 1
+
+    def dead_addresses(self, hop: int) -> int:
+        """How many dead addresses of a host that answers are tried before the one that does: 0 or 1."""
+        f = self.fates
+        if f.first_dead == 0.0 or hop >> 40 in (Place.PROVIDER, Place.SMARTHOST) or self.addresses(hop) == 1:
+            return 0
+        return int(u(self.key, hop, Draw.DOMAIN_FIRST_DEAD) < f.first_dead)
 
     def senders(self, addresses: Ints, domains: Ints) -> npt.NDArray[np.uint8]:
         """What the senders of spam really are: a Truth each."""
@@ -130,11 +180,11 @@ class World:
         truth[die < spammer] = Truth.SPAMMER
         truth[die < stranger] = Truth.FORGED_REAL  # the owners of full mailboxes among them
         truth[die < nobody] = Truth.FORGED_DEAD
-        truth[np.isin(self.domains(domains), (Code.NXDOMAIN, Code.DNS_TIMEOUT, Code.TIMEOUT, Code.REFUSED))] = Truth.FORGED_DEAD
+        truth[np.isin(self.domains(domains), _NEVER)] = Truth.FORGED_DEAD
         return truth
 
     def mailbox(self, address: int) -> Code:
-        """What a recipient outside answers where its domain does: OK, NO_MAILBOX or FULL."""
+        """What a recipient outside answers where its domain does: OK, NO_MAILBOX, FULL or OVER_QUOTA."""
         known = self._mailboxes.get(address)
         if known is None:
             where = place(address)
@@ -147,13 +197,15 @@ class World:
                 nobody, full, _, _ = self.fates.mailboxes
                 die = u(self.key, address, Draw.MAILBOX)
                 known = Code.NO_MAILBOX if die < nobody else Code.FULL if die < full else Code.OK
+                if known is Code.FULL and u(self.key, address, Draw.QUOTA) < self.fates.for_good:
+                    known = Code.OVER_QUOTA
             self._mailboxes[address] = known
         return known
 
     # An attempt.
 
     def connects(self, hop: int, now: Seconds) -> Code:
-        """What opening a connection to a next hop meets at a time: OK, NXDOMAIN, or one of CONNECTION_FAILURES."""
+        """What opening a connection to a next hop meets at a time: OK, one of NO_HOST, or one of CONNECTION_FAILURES."""
         for spell in self.spells:
             if spell.since <= now < spell.until and (spell.hop is None or spell.hop == hop):
                 return spell.code
@@ -161,7 +213,10 @@ class World:
         if steady is not None:
             return steady
         fate = self.domain(hop)
-        if fate is Code.BUSY or hop >> 40 == Place.PARTNER:
+        if fate in (Code.OK, Code.GREYLISTED, Code.BUSY) and self.dead_addresses(hop) >= self.fates.tried:
+            self._steady[hop] = Code.TIMEOUT  # it answers those who try further
+            return Code.TIMEOUT
+        if fate is Code.BUSY or hop >> 40 in (Place.PARTNER, Place.SMARTHOST):
             edges, bad = self._spells.get(hop) or self._alternate(hop)
             return bad if bisect_right(edges, now) % 2 else Code.OK
         self._steady[hop] = Code.OK if fate is Code.GREYLISTED else fate
@@ -173,20 +228,26 @@ class World:
             return Code.GREYLISTED
         return self.mailbox(recipient)
 
-    def seconds(self, code: Code, message: int, attempt: int, opens: bool, size: int) -> Seconds:
-        """How long an attempt holds its connection; at least 1 ms."""
-        failing = self._lengths.get(code)
-        if failing is not None:
-            return failing
+    def seconds(self, hop: int, code: Code, message: int, attempt: int, opens: bool, size: int) -> Seconds:
+        """How long an attempt at a next hop holds its connection; at least 1 ms. A host that does not answer, or refuses, costs that time
+        for each address that the server tries."""
+        if code in _DNS:
+            return self._lengths[code]
+        if code is Code.TIMEOUT or code is Code.REFUSED:
+            return self._lengths[code] * min(self.addresses(hop), self.fates.tried)
+        detour = self.dead_addresses(hop) * self.fates.connect_timeout if opens else 0.0
+        if code is Code.BUSY:
+            return self._lengths[code] + detour
         spread = 0.5 + u(self.key, message, attempt, Draw.SESSION)
-        return max(0.001, grid(self.fates.session * spread * (1.0 if opens else 0.5) + size / _BANDWIDTH))
+        return max(0.001, grid(self.fates.session * spread * (1.0 if opens else 0.5) + size / _BANDWIDTH)) + detour
 
     def _alternate(self, hop: int) -> tuple[list[float], Code]:
         """Edges of a hop's bad spells: bad in [edge 0, edge 1), and so on. A busy host is busy three quarters of the time, and begins
-        with the last part of a busy spell; a partner fails now and then."""
+        with the last part of a busy spell; a partner fails now and then, and so does a smarthost."""
         f = self.fates
-        if hop >> 40 == Place.PARTNER:
-            good, bad, code, draw = (1.0 / f.outages if f.outages > 0 else math.inf), f.outage, Code.TIMEOUT, Draw.OUTAGE
+        if hop >> 40 in (Place.PARTNER, Place.SMARTHOST):
+            often, bad = (f.outages, f.outage) if hop >> 40 == Place.PARTNER else (f.relay_outages, f.relay_outage)
+            good, code, draw = (1.0 / often if often > 0 else math.inf), Code.TIMEOUT, Draw.OUTAGE
             edges, now = [], 0.0
         else:
             good, bad, code, draw = f.busy_spell / 3.0, f.busy_spell, Code.BUSY, Draw.DOMAIN_BUSY
@@ -201,3 +262,16 @@ class World:
             n += 1
         self._spells[hop] = (edges, code)
         return self._spells[hop]
+
+
+def _lengths(fates: Fates) -> dict[Code, Seconds]:
+    """Of attempts that fail before a recipient is named, at one address."""
+    return {
+        Code.DNS_TIMEOUT: fates.dns_timeout,
+        Code.SERVFAIL: _LOOKUP,
+        Code.TIMEOUT: fates.connect_timeout,
+        Code.REFUSED: _LOOKUP,
+        Code.NXDOMAIN: _LOOKUP,
+        Code.NULL_MX: _LOOKUP,
+        Code.BUSY: _BANNER,
+    }

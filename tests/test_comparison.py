@@ -198,6 +198,10 @@ def test_the_best_policy_by_the_margin_is_the_one_that_reaches_partners_and_no_s
     assert fewest.policy == "off"
 
 
+def test_what_shall_be_high_are_measures_that_there_are():
+    assert comparison.MORE_IS_BETTER - {comparison.MARGIN} <= set(MEASURES)
+
+
 def test_a_best_policy_that_cannot_be_told_within_the_runs_allowed_is_not_named(short):
     result = experiment.compare(short, ["partners-only"], jobs=1, bands=False, best="wanted_told", zone=0.01, replications=12)
     assert result.best is not None

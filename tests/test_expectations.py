@@ -41,6 +41,19 @@ def test_every_shipped_scenario_expects_something_and_says_why_and_when_it_must_
     assert [entry.name for entry in expected if not entry.because or not entry.fails_with] == []
 
 
+@pytest.mark.parametrize("path", sorted(SCENARIOS.glob("story_*.toml")), ids=lambda path: path.stem)
+def test_the_story_on_another_server_differs_from_it_in_the_server_alone(path):
+    def asked(scenario: Scenario) -> dict[str, object]:
+        own = ("title", "days", "server.", "replies.")
+        return {item.key: item.value for item in scenario.inputs() if not item.key.startswith(own)}
+
+    story, other = sim.load(SCENARIOS / "sbs_2003.toml"), sim.load(path)
+    assert asked(other) == asked(story)
+    assert other.policy == story.policy
+    assert other.plain["absence"] == story.plain["absence"]
+    assert [c.at for c in other.changes] == [c.at for c in story.changes]
+
+
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_no_expectation_of_a_shipped_scenario_fails(path, trace):
     # Five runs leave some undecided; `mailflow test scenarios` plays as many as decide.

@@ -146,6 +146,37 @@ def test_a_moment_with_a_zone_is_compared_in_utc(at):
     assert cause(sessions(mail(5)), "bogus@strange.invalid", at).seconds_before == 5.0
 
 
+def test_a_table_of_causes_says_of_each_message_what_a_search_for_it_alone_says():
+    many = [(seconds, sender) for seconds in (0, 5, 600, 601) for sender in ("a@one.invalid", "B@Two.invalid", "")]
+    inbound = sessions(*[mail(seconds, sender, recipient=f"{n}@office.example") for n, (seconds, sender) in enumerate(many)])
+    inbound = pd.concat([inbound, sessions(mail(1, "a@one.invalid", direction="out"), mail(1, "a@one.invalid", status=550))])
+    rows = [
+        (to, NOON + timedelta(seconds=s)) for to in ("A@one.invalid", "b@two.invalid", "c@three.invalid", "") for s in (0, 300, -2, 900)
+    ]
+    asked = pd.DataFrame(rows, columns=["recipient", "time"], index=range(7, 7 + len(rows)))
+    table = forensics.causes(inbound, asked)
+    assert table.index.tolist() == asked.index.tolist()
+    singly = [forensics.cause(inbound, to, at) for to, at in rows]
+    assert [f is None for f in singly] == table["came"].isna().tolist()
+    assert 0 < table["came"].isna().sum() < len(rows)
+    for finding, row in zip(singly, table.itertuples(), strict=True):
+        if finding is not None:
+            assert (row.came, row.came_to, row.client_ip) == (finding.time, finding.recipient, finding.client_ip)
+            assert row.seconds_before == finding.seconds_before
+
+
+def test_a_table_of_causes_of_no_message_or_from_an_empty_log_is_empty():
+    asked = pd.DataFrame({"recipient": ["a@one.invalid"], "time": [NOON]})
+    assert len(forensics.causes(sessions(mail(5)), asked[:0])) == 0
+    assert forensics.causes(sessions(), asked)["came"].isna().tolist() == [True]
+
+
+def test_a_record_gives_the_date_and_time_of_its_seconds():
+    record = story()
+    assert record.when(90.5) == START + timedelta(seconds=90.5)
+    assert record.when(record.messages["settled_at"]).isna().tolist() == record.messages["settled_at"].isna().tolist()
+
+
 def test_a_finding_reads_as_a_sentence():
     assert str(cause(sessions(mail(75)), "bogus@strange.invalid", NOON)) == (
         "at 2006-04-10 11:58:45 UTC 192.0.2.7 delivered mail from bogus@strange.invalid to ann@office.example, "
@@ -156,8 +187,10 @@ def test_a_finding_reads_as_a_sentence():
 
 def test_hung_messages_stand_in_a_queue_in_retry_and_not_elsewhere():
     hung = forensics.hung(story(), 500.0)
-    assert list(hung.columns) == ["id", "next_hop", "next_hop_name", "sender", "recipient", "kind", "accepted_at", "attempts", "last_code"]
-    assert hung.drop(columns=["id", "next_hop"]).values.tolist() == [
+    columns = ["id", "next_hop", "next_hop_name", "sender", "recipient", "kind", "accepted_at", "attempts", "last_code", "time"]
+    assert list(hung.columns) == columns
+    assert hung["time"].tolist() == [START + timedelta(seconds=104), START + timedelta(seconds=203)]
+    assert hung.drop(columns=["id", "next_hop", "time"]).values.tolist() == [
         [f"d{DEAD}.invalid", "a0@d0.invalid", name(DEAD), "autoreply", 104.0, 3, "dns-timeout"],
         [f"d{SLOW}.invalid", "a0@d0.invalid", name(SLOW), "autoreply", 203.0, 3, "busy"],
     ]

@@ -54,7 +54,7 @@ class Script:
     def accepts(self, hop, recipient, met, now):
         return self.answers.get(recipient, Code.OK)
 
-    def seconds(self, code, message, attempt, opens, size):
+    def seconds(self, hop, code, message, attempt, opens, size):
         return self.length
 
 
@@ -306,18 +306,26 @@ ACTS = st.one_of(
 
 
 def forced(transport, act):
-    """Next hops on which an attempt must begin at the instant of a forced retry: something waits there that can be forced, no connection
-    is open, and no limit is near."""
-    if act.deed is not Deed.FORCE_RETRY or transport.open + len(transport.queues) > transport.rules.connections:
+    """Next hops on which an attempt must begin at the instant of a forced retry: something waits there that can be forced and does not
+    expire just then, no connection is open, and no limit is near."""
+    if (
+        act.deed is not Deed.FORCE_RETRY
+        or transport.open + sum(queue.waiting for queue in transport.queues.values()) > transport.rules.connections
+    ):
         return set()
-    by_queue = transport.rules.family is Family.QUEUE
+    by_queue, rules, now = transport.rules.family is Family.QUEUE, transport.rules, transport.env.now
+
+    def lasts(message):
+        return rules.expires is not Expiry.TIMER or message.accepted_at + rules.expiry > now
+
     return {
         hop
         for hop, queue in transport.queues.items()
         if not queue.frozen
         and not queue.connections
         and (queue.retry is not None or not act.only_in_retry)
-        and (queue.asleep and queue.ready if by_queue else queue.alone)
+        and (not by_queue or queue.asleep)
+        and any(lasts(message) for message in (queue.ready if by_queue else queue.alone.values()))
     }
 
 

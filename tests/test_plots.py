@@ -16,7 +16,7 @@ import sim
 from sim import comparison, measures, plots
 from sim.comparison import Assumption, Band, Comparison, Outcome, Verdict
 from sim.measures import MEASURES, Summary
-from sim.plots.curves import _lanes
+from sim.plots.sheet import lanes
 from sim.profiles import Tag
 from sim.scenario import Input, Scenario
 from sim.units import DAY, Floats
@@ -357,7 +357,7 @@ def test_a_dollar_in_a_name_is_no_formula(tmp_path):
 def test_labels_of_marks_are_crossed_by_no_line_where_that_is_possible():
     # four marks as in the story of sbs_2003: one far to the left with a long label, one in the middle, two close to the right edge
     items = [(158.0, 370.0), (504.0, 130.0), (640.0, 316.0), (646.0, 190.0)]
-    places = _lanes(items, 760.0)
+    places = lanes(items, 760.0)
     spans = [(x, x + w) if side == "left" else (x - w, x) for (x, w), (_, side) in zip(items, places, strict=True)]
     for n, m in itertools.permutations(range(4), 2):
         assert not (spans[m][0] < items[n][0] < spans[m][1] and places[n][0] > places[m][0])

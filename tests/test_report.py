@@ -8,7 +8,9 @@ import pytest
 import sim
 from sim import experiment, report
 from sim.comparison import Comparison, Estimate
-from sim.report.queues import queue_view, what_happened
+from sim.errors import BadInput
+from sim.mail import HERE
+from sim.report.queues import queue_ages, queue_table, queue_view, what_happened
 from sim.scenario.estimate import by_hand, hanging
 from sim.units import moment
 
@@ -86,7 +88,7 @@ def test_the_estimate_by_hand_is_messages_times_domains_times_share_and_lies_nea
     assert estimate.queues == pytest.approx(estimate.domains * hanging(STORY))
     lines = report.answer(story).by_hand
     assert lines[0].startswith("100 messages in 2 d come from 57 domains x 4")
-    simulated = float(lines[0].rstrip(".").split()[-1])
+    simulated = float(lines[0].partition("simulated ")[2].split()[0])
     assert abs(simulated - estimate.queues) < 6
     assert "differ because" in lines[1]
 
@@ -105,6 +107,38 @@ def test_the_queue_view_lists_every_queue_with_its_next_retry_as_the_run_then_ma
         shown = hours * 3600 + minutes * 60 + seconds
         if len(later):  # else the message expires before
             assert 0 <= later[0] % 86400 - shown < 1
+
+
+def test_the_table_of_queues_holds_what_the_view_shows():
+    record, at = sim.run(STORY), moment("day 5 12:00")
+    table, view = queue_table(STORY, record, at), queue_view(STORY, record, at).splitlines()
+    retry = [line.split() for line in view[2:] if line.startswith("Retry")]
+    shown = table[table["state"] == "Retry"]
+    assert len(retry) == len(shown) > 10
+    cells = shown[["queue", "messages", "oldest", "next_retry", "senders", "last_error"]].astype(str).values.tolist()
+    for line, (*row, error) in zip(retry, cells, strict=True):
+        assert [line[1], line[2], " ".join(line[4:6]), " ".join(line[6:8]), line[8]] == row
+        assert " ".join(line[9:]) == error
+    assert len(queue_table(STORY, record, 0.0)) == 0
+
+
+def test_ages_count_every_queued_message_once_and_between_the_right_minutes():
+    record, at = sim.run(STORY), moment("day 5 12:00")
+    m = record.messages
+    queued = m[(m["next_hop"] != HERE) & (m["accepted_at"] < at) & ~(m["settled_at"] < at)]
+    minutes = (at - queued["accepted_at"]) / 60
+    ages = {by: queue_ages(STORY, record, at, by) for by in ("queue", "sender")}
+    for table in ages.values():
+        assert table.loc["TOTAL", "T"] == len(queued) > 10
+        assert (table.drop(columns="T").sum(axis=1) == table["T"]).all()
+        assert (table.iloc[1:].sum() == table.iloc[0]).all()
+        assert table.loc["TOTAL", "1280+"] == (minutes >= 1280).sum()
+        assert table.loc["TOTAL", "640"] == ((minutes >= 320) & (minutes < 640)).sum()
+    ann = minutes[queued["sender"] == STORY.mailbox("ann")]
+    assert ages["sender"].loc["ann@office.example", "1280+"] == (ann >= 1280).sum() < (minutes >= 1280).sum()
+    assert queue_ages(STORY, record, 0.0)["T"].tolist() == [0]
+    with pytest.raises(BadInput, match="by: 'age' is not one of queue, sender"):
+        queue_ages(STORY, record, at, "age")
 
 
 def test_what_happened_is_said_in_sentences_with_the_numbers_of_the_record():

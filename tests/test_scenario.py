@@ -8,6 +8,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 import sim
+from sim import scenario
 from sim.errors import BadInput
 from sim.profiles import PROFILES, Tag
 from sim.profiles.responders import RESPONDERS
@@ -106,6 +107,22 @@ def test_a_mutated_file_is_a_scenario_or_one_clear_line(tmp_path, data):
     except BadInput as error:
         complaint = str(error)
     assert "\n" not in complaint
+
+
+def test_a_scenario_read_from_a_text_is_the_one_read_from_its_file():
+    text = STORY.read_text(encoding="utf-8")
+    here, file = scenario.loads(text, "sbs_2003"), sim.load(STORY)
+    assert here.sha256() == file.sha256()
+    assert [(i.key, i.value, i.low) for i in here.inputs()] == [(i.key, i.value, i.low) for i in file.inputs()]
+    assert scenario.loads(text, "x", {"spam.unresolvable": "5 %"}).document.spam.unresolvable == 0.05
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("days = x", "mine:1: is not TOML"), ("", "mine: is empty"), ("days = 3", "mine: title: is missing")]
+)
+def test_what_is_wrong_with_a_text_names_it(text, said):
+    with pytest.raises(BadInput, match=said):
+        scenario.loads(text, "mine")
 
 
 def test_on_another_server_a_policy_that_it_lacks_becomes_the_next_narrower_one():

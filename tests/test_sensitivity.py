@@ -115,6 +115,19 @@ def test_inputs_that_matter_are_weighed_and_all_others_are_ruled_out(played):
     assert found.samples == 256  # (2,000 - screening 500 at most - ends 10 x 5) / 5 = 290 or more: the power of two below
 
 
+def test_the_effect_of_an_input_with_two_values_is_the_difference_between_them(monkeypatch):
+    def play(task: experiment.Task) -> dict[str, Summary]:
+        told = 60.0 if task.scenario.document.replies.ignore_precedence else 0.0
+        return {name: Summary(Values(dict.fromkeys(MEASURES, 0.0) | {"strangers_told": told}), {}, math.nan, {}) for name in task.policies}
+
+    monkeypatch.setattr(experiment, "play", play)
+    least = 4 * (len(STORY.assumed()) + 2) + 170
+    (item,) = sensitivity.weigh(STORY, measure="strangers_told", budget=least, jobs=1).matter
+    assert item.input.key == "replies.ignore_precedence"
+    assert item.effect.mean == pytest.approx(60.0)
+    assert item.swing == pytest.approx(60.0)
+
+
 def test_a_small_budget_gives_fewer_samples_and_where_nothing_matters_none(played):
     least = 4 * (len(STORY.assumed()) + 2) + 170  # four trajectories, and the ends of eight bands and the middle, ten times each
     found = sensitivity.weigh(STORY, measure="strangers_told", budget=least, jobs=1)

@@ -13,24 +13,13 @@ from sim.policy import retry
 from sim.policy.retry import Family
 from sim.profiles import PROFILES, Profile, Tag
 from sim.report.servers import server_list, server_page
+from sim.scenario import default_rules as rules
 from sim.scenario import reader
-from sim.scenario.rules import queue_rules, retry_pieces
+from sim.scenario.rules import retry_pieces
 from sim.server.transport import Message
 from sim.server.transport.processes import Transport
 
 MIN, H, D = 60.0, 3600.0, 86400.0
-
-
-def rules(name) -> retry.QueueRules:
-    """The rules of a profile's defaults."""
-    profile = profiles.find(name)
-
-    def number(key):
-        table, _, field = key.partition(".")
-        checked = reader.check({"title": "-", "days": 1, table: {field: profile.settings[key].value}}, name)
-        return getattr(getattr(checked, table), field)
-
-    return queue_rules(profile, number)
 
 
 class Dead:
@@ -45,7 +34,7 @@ class Dead:
     def accepts(self, hop, recipient, met, now):
         return Code.OK
 
-    def seconds(self, code, message, attempt, opens, size):
+    def seconds(self, hop, code, message, attempt, opens, size):
         return self.length
 
 

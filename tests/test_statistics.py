@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import ttest_ind
 
 from sim.errors import BadInput
-from sim.statistics.intervals import difference, each_of, estimate, pairing_gain, percentile
+from sim.statistics.intervals import Estimate, difference, each_of, estimate, pairing_gain, percentile
 from sim.statistics.selection import select
 from sim.statistics.series import mser5, smoothed, steady
 from sim.statistics.stopping import Target, target
@@ -32,6 +32,19 @@ def test_an_unpaired_difference_has_welchs_interval():
     assert difference([1, 1], [3, 3], paired=False).half_width == 0.0
     assert math.isnan(difference([1], [2, 3], paired=False).half_width)
     assert difference([math.nan], [2], paired=False).n == 0
+
+
+def test_an_estimate_reads_as_mean_and_half_width_to_two_digits():
+    said = {
+        Estimate(101.84, 3.26, 40): "101.8 ± 3.3",
+        Estimate(0.1234, 0.0567, 9): "0.123 ± 0.057",
+        Estimate(12345.6, 789.4, 9): "12,346 ± 789",
+        Estimate(14.0, 0.0, 9): "14 ± 0",
+        Estimate(2.5, 0.0, 2): "2.50 ± 0",
+        Estimate(2.5, math.nan, 1): "2.5 (no interval)",
+        Estimate(math.nan, math.nan, 0): "no value",
+    }
+    assert {str(found): text for found, text in said.items()} == {text: text for text in said.values()}
 
 
 def agreeing(n: int, rng: np.random.Generator) -> tuple[list[float], list[float]]:

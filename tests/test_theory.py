@@ -55,7 +55,7 @@ class Outside:
     def accepts(self, hop: int, recipient: int, met: float, now: float) -> Code:
         return self.accepted()
 
-    def seconds(self, code: Code, message: int, attempt: int, opens: bool, size: int) -> float:
+    def seconds(self, hop: int, code: Code, message: int, attempt: int, opens: bool, size: int) -> float:
         return self.lengths[message]
 
 

@@ -50,7 +50,7 @@ class Script:
     def accepts(self, hop, recipient, met, now):
         return self.answers.get(recipient, Code.OK)
 
-    def seconds(self, code, message, attempt, opens, size):
+    def seconds(self, hop, code, message, attempt, opens, size):
         return self.length
 
 

@@ -42,8 +42,8 @@ def compare(
         typer.Option(
             "--best",
             metavar="MEASURE",
-            help="Which policy is best, right with 95 % (Kim and Nelson 2001): margin, wanted_told and colleagues_told shall be high, all "
-            "others low; runs in batches of 10 until it is decided.",
+            help="Which policy is best, right with 95 % (Kim and Nelson 2001): margin (wanted people told less strangers told) "
+            "and what else is wanted shall be high, all others low; runs in batches of 10 until it is decided.",
         ),
     ] = "",
     zone: Annotated[float, typer.Option("--zone", help="With --best: a difference smaller than this does not matter to you.")] = 1.0,

@@ -121,7 +121,8 @@ def _key(key: str) -> Iterator[str]:
             yield f"  default  {plain(setting.value)} on {name} ({setting.tag.value}: {setting.source}){band}"
         return
     yield "  default  " + ("none, it must be given" if info.is_required() else plain(info.default) if info.default is not None else "none")
-    yield f"  source   {extra.get('tag', 'site')}: {extra.get('source', 'a fact of the site')}"
+    source = extra.get("source", "a fact of the site").removeprefix("assumed: ").removeprefix("assumed, ")
+    yield f"  source   {extra.get('tag', 'site')}: {source}"
     if extra.get("low") is not None:
         yield f"  band     {extra['low']} to {extra['high']}"
 
@@ -149,7 +150,8 @@ def _resolved(found: Scenario) -> Iterator[str]:
     yield f"{'key':34} {'value':22} {'unit':8} {'known':11} source"
     for item in found.inputs():
         band = f" [{plain(item.low)} to {plain(item.high)}]" if item.low is not None else ""
-        yield f"{item.key:34} {plain(item.value):22} {item.unit or '-':8} {item.tag.value:11} {item.source}{band}"
+        unit = item.unit if isinstance(item.value, int | float) and item.unit else "-"
+        yield f"{item.key:34} {plain(item.value):22} {unit:8} {item.tag.value:11} {item.source}{band}"
     for absence in found.absences:
         yield f"away: {found.person(absence.mailbox)}, {clock(absence.since)} to {clock(absence.until)}"
     for change in found.changes:

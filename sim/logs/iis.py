@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from sim.errors import BadInput, BadOutput
-from sim.mail import HERE, NULL_SENDER, TEXTS, Code, Kind, Outcome, Place
+from sim.legs import from_relay
+from sim.mail import HERE, NULL_SENDER, SMARTHOST, TEXTS, Code, Kind, Outcome, Place
 from sim.record import Record, Table
 
 if TYPE_CHECKING:
@@ -42,7 +43,10 @@ _OURS: Final = "192.168.16.2"  # what the wizard of SBS 2003 gives to the server
 _COMMAND: Final = "OutboundConnectionCommand"
 _RESPONSE: Final = "OutboundConnectionResponse"
 _OUTSIDE: Final = (Kind.SPAM, Kind.WANTED, Kind.LIST, Kind.ECHO)
-_CONNECTED: Final = (Code.OK, Code.GREYLISTED, Code.FULL, Code.NO_MAILBOX, Code.BUSY, Code.LISTED)
+_CONNECTED: Final = (
+    *(Code.OK, Code.GREYLISTED, Code.FULL, Code.OVER_QUOTA, Code.NO_MAILBOX, Code.BUSY, Code.LISTED),
+    *(Code.TOO_MUCH, Code.TRY_LATER),
+)
 _REFUSAL: Final = "550 5.7.1 Requested action not taken: message refused"
 
 
@@ -88,7 +92,8 @@ def _lines(record: Record) -> Iterator[str]:
     messages, attempts = record.columns("messages"), record.columns("attempts")
     row_of = {id: row for row, id in enumerate(messages["id"].tolist())}
     relayed = (messages["kind"] == Kind.RELAY) & (messages["sender"] >> 40 != Place.OFFICE)  # comes in before it goes out
-    inbound = np.flatnonzero(((messages["next_hop"] == HERE) & np.isin(messages["kind"], _OUTSIDE)) | relayed)
+    reports = from_relay(record)
+    inbound = np.flatnonzero(((messages["next_hop"] == HERE) & np.isin(messages["kind"], _OUTSIDE)) | relayed | reports)
     outbound = np.flatnonzero(np.isin(attempts["code"], _CONNECTED) & np.isin(attempts["message"], messages["id"]))
     ends = np.concatenate([messages["accepted_at"][inbound], attempts["at"][outbound] + attempts["seconds"][outbound]])
     ids = np.concatenate([messages["id"][inbound], attempts["message"][outbound]])
@@ -99,7 +104,7 @@ def _lines(record: Record) -> Iterator[str]:
             day = moment[:10]
             yield from _header(moment)
         if i < len(inbound):
-            said = _received(messages, int(inbound[i]), names)
+            said = _received(messages, int(inbound[i]), names, names.domains[SMARTHOST] if reports[inbound[i]] else "")
         else:
             said = _delivered(messages, row_of[int(ids[i])], attempts, int(outbound[i - len(inbound)]), names)
         for line in said:
@@ -143,9 +148,10 @@ class _Names:
         return self.addresses[code][0] if code >= 0 else f"unknown@{self.domains[HERE]}"
 
 
-def _received(messages: Table, row: int, names: _Names) -> Iterator[_Line]:
-    """A session from outside; byte counts follow the real server's replies."""
+def _received(messages: Table, row: int, names: _Names, known: str = "") -> Iterator[_Line]:
+    """A session from outside; byte counts follow the real server's replies. `known`: the host, where its return path does not tell."""
     sender, helo = names.sender(int(messages["sender"][row]))
+    helo = known or helo
     recipient, id = names.recipient(int(messages["recipient"][row])), f"<{int(messages['id'][row]):x}@{helo}>"
     client, refused = _ip(helo), messages["outcome"][row] == Outcome.REFUSED
     hello = f"250 {names.server()} Hello [{client}]"

@@ -32,6 +32,7 @@ from sim.plots.sheet import (
     Side,
     caption,
     fitted,
+    lanes,
     listed,
     short,
     whole,
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["story"]
+__all__ = ["days", "story"]
 
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -74,8 +75,8 @@ def _story(comparison: Comparison, unplaced: Sequence[str]) -> Sheet:
     who = who if 0 < len(who) < 9 else "the absent"
     end = max(float(times[-1]), HOUR)
     left, span = LEFT * 100, (sheet.width - LEFT - RIGHT) * 100
-    places = _lanes([(left + span * mark.at / end, sheet.extent(mark.text, LABEL)[0] * 100) for mark in marks], sheet.width * 100)
-    lane, lanes = 0.2, max((place[0] for place in places), default=-1) + 1
+    places = lanes([(left + span * mark.at / end, sheet.extent(mark.text, LABEL)[0] * 100) for mark in marks], sheet.width * 100)
+    lane, depth = 0.2, max((place[0] for place in places), default=-1) + 1
     band = (
         f"Pale band: the mean of {len(assumption.low.runs)} runs with {assumption.input.key} between {plain(assumption.low.value)} "
         f"and {plain(assumption.high.value)} "
@@ -84,7 +85,7 @@ def _story(comparison: Comparison, unplaced: Sequence[str]) -> Sheet:
         else ""
     )
     share = "Shaded: 5 to 95 % of the runs." if many else ""
-    tops = sheet.lay([lanes * lane + 0.08, 2.75, 0.16, 1.55, 0.56], caption(comparison, share, band, unseen, *unplaced))
+    tops = sheet.lay([depth * lane + 0.08, 2.75, 0.16, 1.55, 0.56], caption(comparison, share, band, unseen, *unplaced))
     upper, lower = sheet.panel(tops[1], 2.75), sheet.panel(tops[3], 1.55)
 
     curves = {name: o.curve("queues_in_retry") for name, o in comparison.policies.items() if o.runs}
@@ -122,7 +123,7 @@ def _story(comparison: Comparison, unplaced: Sequence[str]) -> Sheet:
         sheet.label(lower, zeros, sheet.drawn(lower, np.array([0.0, end]), np.zeros(2)), INK, want=0.0)
     upper.tick_params(labelbottom=False)
     for ax in (upper, lower):
-        _days(ax, end, scenario.document.start, ax is lower)
+        days(ax, end, scenario.document.start, ax is lower)
     return sheet
 
 
@@ -192,33 +193,6 @@ def _marks(comparison: Comparison, wide: Outcome) -> tuple[list[_Mark], str]:
     return sorted((mark for mark in found if mark.at <= end), key=lambda mark: mark.at), unseen.strip()
 
 
-def _lanes(items: Sequence[tuple[float, float]], width: float) -> list[tuple[int, Side]]:
-    """A lane and a side for each (x of its line, width of its label): no two labels of a lane meet, none leaves the sheet, and as few
-    labels as possible are crossed by the line of another. Pixels. Tries everything: there are at most five."""
-    edge, best, least = EDGE * 100, [], (10**6, 10**6)
-    sides: tuple[Side, ...] = ("left", "right")
-    for chosen in itertools.product(sides, repeat=len(items)):
-        spans = [(x, x + w) if side == "left" else (x - w, x) for (x, w), side in zip(items, chosen, strict=True)]
-        if any(a < edge or b > width - edge for a, b in spans):
-            continue
-        for order in itertools.permutations(range(len(items))):
-            lanes = [-1] * len(items)
-            for n in order:
-                taken = {
-                    lanes[m]
-                    for m in range(len(items))
-                    if lanes[m] >= 0 and spans[m][0] - 12 < spans[n][1] and spans[n][0] - 12 < spans[m][1]
-                }
-                lanes[n] = next(lane for lane in itertools.count() if lane not in taken)
-            crossed = sum(
-                spans[m][0] - 2 < items[n][0] < spans[m][1] + 2 and lanes[n] > lanes[m]
-                for n, m in itertools.permutations(range(len(items)), 2)
-            )
-            if (crossed, max(lanes, default=0)) < least:
-                best, least = list(zip(lanes, chosen, strict=True)), (crossed, max(lanes, default=0))
-    return best or [(n, "left") for n in range(len(items))]
-
-
 def _cross(
     sheet: Sheet, panels: tuple[Axes, Axes], marks: Sequence[_Mark], places: Sequence[tuple[int, Side]], top: float, lane: float
 ) -> None:
@@ -273,7 +247,7 @@ def _others(sheet: Sheet, ax: Axes, times: Floats, curves: Mapping[str, Floats],
     return f"{listed(zero)}: 0"
 
 
-def _days(ax: Axes, end: Seconds, start: dt.date, last: bool) -> None:
+def days(ax: Axes, end: Seconds, start: dt.date, last: bool) -> None:
     """Ticks at midnights: days, weeks, or first days of months, at most ten or so, each with its name."""
     days = end / DAY
     if days <= 2:

@@ -242,6 +242,33 @@ def caption(played: Played, *more: str) -> str:
     return " ".join([first, *(text for text in more if text)])
 
 
+def lanes(items: Sequence[tuple[float, float]], width: float) -> list[tuple[int, Side]]:
+    """A lane and a side for each (x of its line, width of its label): no two labels of a lane meet, none leaves the sheet, and as few
+    labels as possible are crossed by the line of another. Pixels. Tries everything: there are at most five."""
+    edge, best, least = EDGE * 100, [], (10**6, 10**6)
+    sides: tuple[Side, ...] = ("left", "right")
+    for chosen in itertools.product(sides, repeat=len(items)):
+        spans = [(x, x + w) if side == "left" else (x - w, x) for (x, w), side in zip(items, chosen, strict=True)]
+        if any(a < edge or b > width - edge for a, b in spans):
+            continue
+        for order in itertools.permutations(range(len(items))):
+            lanes = [-1] * len(items)
+            for n in order:
+                taken = {
+                    lanes[m]
+                    for m in range(len(items))
+                    if lanes[m] >= 0 and spans[m][0] - 12 < spans[n][1] and spans[n][0] - 12 < spans[m][1]
+                }
+                lanes[n] = next(lane for lane in itertools.count() if lane not in taken)
+            crossed = sum(
+                spans[m][0] - 2 < items[n][0] < spans[m][1] + 2 and lanes[n] > lanes[m]
+                for n, m in itertools.permutations(range(len(items)), 2)
+            )
+            if (crossed, max(lanes, default=0)) < least:
+                best, least = list(zip(lanes, chosen, strict=True)), (crossed, max(lanes, default=0))
+    return best or [(n, "left") for n in range(len(items))]
+
+
 def short(value: float) -> str:
     """A number at an axis: no more digits than there is room for."""
     for unit, name in ((1e9, " G"), (1e6, " M"), (1e4, " k")):

@@ -12,7 +12,28 @@ import numpy as np
 from sim.breakeven import Flip, Sweep
 from sim.comparison import MARGIN
 from sim.measures import MEASURES
-from sim.plots.sheet import BLUE, BROWN, EDGE, GREEN, GREY, INK, LABEL, ORANGE, PURPLE, RED, Sheet, caption, fitted, listed, short
+from sim.plots.sheet import (
+    BLUE,
+    BROWN,
+    EDGE,
+    GREEN,
+    GREY,
+    INK,
+    LABEL,
+    LEFT,
+    ORANGE,
+    PURPLE,
+    RED,
+    RIGHT,
+    Sheet,
+    Side,
+    caption,
+    fitted,
+    lanes,
+    listed,
+    short,
+)
+from sim.scenario.span import Span
 from sim.units import Floats
 
 if TYPE_CHECKING:
@@ -30,7 +51,7 @@ def sweep(found: Sweep) -> Figure:
 
 
 def _sweep(found: Sweep, unplaced: Sequence[str]) -> Sheet:
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
     way, shown = found.span, found.searched
     sheet = Sheet(found.headline())
@@ -42,6 +63,8 @@ def _sweep(found: Sweep, unplaced: Sequence[str]) -> Sheet:
     if found.more:
         more.append(f"{found.more} further flips are not marked.")
     marks = [] if way.choice else [(flip, _flip(found, flip)) for flip in found.flips]
+    left, span = LEFT * 100, (sheet.width - LEFT - RIGHT) * 100
+    places = lanes([(left + span * _middle(flip, way), sheet.extent(mark, LABEL)[0] * 100 + 5) for flip, mark in marks], sheet.width * 100)
     tops = sheet.lay([0.24 * len(marks) + 0.06, _HEIGHT, 0.62], caption(found, *more, *unplaced))
     ax = sheet.panel(tops[1], _HEIGHT)
     x = np.array([way.number(point.share) for point in shown])
@@ -62,8 +85,8 @@ def _sweep(found: Sweep, unplaced: Sequence[str]) -> Sheet:
     if way.choice:
         ax.set_xticks([0.0, 1.0], [way.said(0.0), way.said(1.0)])
     else:
-        if not way.log:
-            ax.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=way.whole))
+        steps = LogLocator(subs=(1.0, 2.0, 5.0), numticks=12) if way.log else MaxNLocator(nbins=8, integer=way.whole)
+        ax.xaxis.set_major_locator(steps)
         ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
         ax.xaxis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
     ax.grid(color="#ececec", linewidth=0.6)
@@ -77,8 +100,8 @@ def _sweep(found: Sweep, unplaced: Sequence[str]) -> Sheet:
     if found.crosses is not None:
         line = sheet.drawn(ax, np.array(ax.get_xlim()), np.array([level, level]))
         sheet.label(ax, f"level {level:g}", line, GREY, want=0.08)
-    for number, (flip, mark) in enumerate(marks):
-        _mark(sheet, ax, found, flip, mark, tops[1] + 0.06 + 0.24 * number)
+    for (flip, mark), (lane, side) in zip(marks, places, strict=True):
+        _mark(sheet, ax, found, flip, mark, tops[1] + 0.06 + 0.24 * lane, side)
     looks = itertools.cycle([(BLUE, "-", "o"), (PURPLE, "--", "s"), (GREEN, "-.", "D"), (ORANGE, (0, (6, 2)), "^"), (RED, ":", "v")])
     table = {point.share for point in found.points}
     labels = []
@@ -120,7 +143,13 @@ def _flip(found: Sweep, flip: Flip) -> str:
     return f"break-even {way.said((flip.low.share + flip.high.share) / 2, 3)} (95 %: {sure})"
 
 
-def _mark(sheet: Sheet, ax: Axes, found: Sweep, flip: Flip, text: str, y: float) -> None:
+def _middle(flip: Flip, way: Span) -> float:
+    """Where a flip is drawn, as a share of the panel's width from the left."""
+    share = (flip.low.share + flip.high.share) / 2
+    return share if way.first < way.last else 1 - share
+
+
+def _mark(sheet: Sheet, ax: Axes, found: Sweep, flip: Flip, text: str, y: float, side: Side) -> None:
     """The line of a flip, its unsure stretch, and its label beside the line's end above the panel."""
     way = found.span
     at = way.number((flip.low.share + flip.high.share) / 2)
@@ -131,6 +160,4 @@ def _mark(sheet: Sheet, ax: Axes, found: Sweep, flip: Flip, text: str, y: float)
     sheet.drawn(ax, np.array([at, at]), np.array(ax.get_ylim()))
     x = ax.transData.transform((at, 0.0))[0] / sheet.figure.dpi
     sheet.stroke(np.array([[x, ax.get_window_extent().y1 / sheet.figure.dpi], [x, y + 0.16]]), RED)
-    wide = sheet.extent(text, LABEL)[0]
-    right = x + 0.05 + wide <= sheet.width - EDGE
-    sheet.write(x + 0.05 if right else max(x - 0.05, EDGE + wide), y, text, color=BROWN, ha="left" if right else "right")
+    sheet.write(x + (0.05 if side == "left" else -0.05), y, text, color=BROWN, ha=side)

@@ -80,8 +80,13 @@ class QueueRules:
     most_attempts: int = 0  # 0: no limit
     resubmit_after: Seconds = math.inf  # a queue that delivered nothing for so long begins afresh
     nxdomain_retries: bool = False  # a domain that does not exist fails like a connection; else at once and for good
+    null_mx_retries: bool = False  # the same of a domain that says it takes no mail
     suspend_for: Seconds = 0.0  # where the message retries: how long a dead next hop is left alone
     suspend_after: int = 1  # failed connections in a row that make it dead
+
+    def retries(self, code: Code) -> bool:
+        """Does an answer of DNS that others take as final fail like a connection here?"""
+        return (code is Code.NXDOMAIN and self.nxdomain_retries) or (code is Code.NULL_MX and self.null_mx_retries)
 
 
 def wait(kind: int, params: Sequence[float], accepted: Seconds, now: Seconds, failures: int) -> Seconds:

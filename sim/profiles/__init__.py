@@ -47,9 +47,9 @@ ALIASES: Final[Mapping[str, str]] = {
 }
 
 
-def find(name: str) -> Profile:
-    """The profile of a name or alias; BadInput with the nearest known name otherwise."""
+def find(name: str, where: str = "server.profile") -> Profile:
+    """The profile of a name or alias; BadInput with the nearest known name otherwise. `where`: the key that names it."""
     known = [*PROFILES, *ALIASES]
     if name not in known:
-        raise BadInput("server.profile", f"{name!r} is not one of {', '.join(sorted(known))}{nearest(name, known)}")
+        raise BadInput(where, f"{name!r} is not one of {', '.join(sorted(known))}{nearest(name, known)}")
     return PROFILES[ALIASES.get(name, name)]

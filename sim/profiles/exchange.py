@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sim.mail import CONNECTION_FAILURES, Code
+from sim.mail import CONNECTION_FAILURES, NO_HOST, Code
 from sim.policy.retry import INTERVALS
 from sim.profiles.exchange_2003 import EXCHANGE_2003
 from sim.profiles.parts import Profile, Schedule, Setting, Switch, Tag
@@ -16,7 +16,7 @@ from sim.profiles.parts import Profile, Schedule, Setting, Switch, Tag
 __all__ = ["EXCHANGE_2007", "EXCHANGE_2016", "EXCHANGE_EDGE", "EXCHANGE_ONLINE", "IIS_SMTP"]
 
 _INTERVALS: Final = Schedule(INTERVALS, ("server.glitch_retries", "server.glitch_interval", "server.retry"))
-_ANY_FAILURE: Final = CONNECTION_FAILURES | {Code.NXDOMAIN}  # where NXDOMAIN is temporary it is one of them
+_ANY_FAILURE: Final = CONNECTION_FAILURES | NO_HOST  # where what DNS says is temporary it is one of them
 
 _SETTINGS: Final = {
     "server.retry": Setting(
@@ -52,6 +52,16 @@ _SETTINGS: Final = {
     "server.connections": Setting(1000, "FACTS 1.2, S31: MaxOutboundConnections"),
     "server.connections_per_hop": Setting(40, "FACTS 1.2, S31, S33: MaxPerDomainOutboundConnections"),
     "server.messages_per_connection": Setting(20, "assumed: as Exchange 2003 (FACTS 1.1, S20)", Tag.ASSUMED, 1, 100),
+    "server.null_mx": Setting(
+        "permanent", "assumed: not documented (FACTS 3.1); RFC 7505: every attempt fails at once", Tag.ASSUMED, "permanent", "temporary"
+    ),
+    "server.addresses_tried": Setting(
+        5,
+        "assumed: it goes on to alternate hosts (FACTS 3.1, S85-S87), to how many is not documented; RFC 5321 5.1: two at least",
+        Tag.ASSUMED,
+        2,
+        100,
+    ),
     "server.connect_timeout": Setting(
         "21 s", "FACTS 3.1, S88: the operating system's; 3 + 6 + 12 s per address; another answer says 72 s", Tag.ASSUMED, "21 s", "72 s"
     ),
@@ -103,7 +113,7 @@ _POLICIES: Final = {
 _FILTERS: Final = {
     "none": "nothing",
     "junk-first": "content filter with the junk threshold (SCL); a message that is moved to Junk gets no reply (FACTS 2.2, S55)",
-    "refuse-unresolvable": "this server did not have it: a gateway in front of it that refuses senders whose domain does not resolve",
+    "refuse-unresolvable": "not a setting of this server: a gateway in front of it that refuses senders whose domain does not resolve",
 }
 
 EXCHANGE_2007: Final = Profile(
@@ -147,7 +157,7 @@ EXCHANGE_2016: Final = Profile(
 )
 EXCHANGE_EDGE: Final = Profile(
     name="exchange-edge",
-    title="Exchange Server 2010 to 2019, Edge Transport role",
+    title="Exchange Server 2010 to 2019, Edge Transport role (policies are set on the Mailbox servers behind it)",
     short="Exchange Edge",
     settings=_SETTINGS
     | {

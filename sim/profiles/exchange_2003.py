@@ -39,6 +39,16 @@ EXCHANGE_2003: Final = Profile(
         ),
         "server.messages_per_connection": Setting(20, "FACTS 1.1, S20"),
         "server.nxdomain": Setting("permanent", "FACTS 3.1, S74-S76: 5.4.0, authoritative host not found"),
+        "server.null_mx": Setting(
+            "permanent",
+            "assumed: not documented (FACTS 3.1); older than RFC 7505 (2015), it meets a host that has no address",
+            Tag.ASSUMED,
+            "permanent",
+            "temporary",
+        ),
+        "server.addresses_tried": Setting(
+            5, "assumed: not documented; RFC 5321 5.1 lets a client limit them, to two at least", Tag.ASSUMED, 2, 100
+        ),
         "server.connect_timeout": Setting(
             "21 s", "FACTS 3.1, S88: 3 + 6 + 12 s per address; another answer says 72 s", Tag.ASSUMED, "21 s", "72 s"
         ),
@@ -88,6 +98,8 @@ EXCHANGE_2003: Final = Profile(
     undocumented=(
         "the return path of its out-of-office replies",
         "whether junked mail is answered",
+        "what a null MX leads to",
+        "how many addresses of a domain it tries",
         "the third retry interval",
         "the delay notification's own default",
     ),

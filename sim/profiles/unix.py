@@ -21,6 +21,8 @@ def _assumed(value: object, why: str, low: object, high: object) -> Setting:
 
 _DNS: Final = _assumed("10 s", "two queries of 5 s by the system's resolver", "5 s", "30 s")
 _NXDOMAIN: Final = _assumed("permanent", "nothing in FACTS 3.1; as Postfix", "permanent", "temporary")
+_NULL_MX: Final = _assumed("permanent", "nothing in FACTS 3.1; RFC 7505: every attempt fails at once", "permanent", "temporary")
+_TRIED: Final = _assumed(5, "nothing documented in FACTS; RFC 5321 5.1: two at least", 2, 100)
 _SIEVE: Final = {
     "off": Switch(brief="no vacation rule", set_by="no user's Sieve script says vacation", undo="say it", source="S70"),
     "internal-only": Switch(
@@ -48,8 +50,8 @@ _SIEVE: Final = {
 }
 _FILTERS: Final = {
     "none": "nothing",
-    "junk-first": "a content filter whose verdict Sieve tests before vacation",
-    "refuse-unresolvable": "this server can do it",
+    "junk-first": "a content filter in front; the user's filter must look at its verdict before it answers",
+    "refuse-unresolvable": "a check of the sender's domain at MAIL FROM",
 }
 _NO_HOST: Final = "Host or domain name not found. Name service error: Host not found"
 _TEXTS: Final = {  # in Postfix's words (FACTS 3.1, S41)
@@ -59,6 +61,7 @@ _TEXTS: Final = {  # in Postfix's words (FACTS 3.1, S41)
     Code.REFUSED: "4.4.1 connect to host: Connection refused",
     Code.TIMEOUT: "4.4.1 connect to host: Connection timed out",
     Code.EXPIRED: "status=expired, returned to sender",
+    Code.NULL_MX: "5.1.0 Domain does not accept mail (nullMX)",
 }
 
 
@@ -86,7 +89,9 @@ def _server(connections: Setting, per_hop: Setting, connect: Setting, messages: 
         "server.messages_per_connection": messages or _assumed(1, "one message for each delivery; cached connections are left out", 1, 100),
         "server.connect_timeout": connect,
         "server.dns_timeout": _DNS,
+        "server.addresses_tried": _TRIED,
         "server.nxdomain": _NXDOMAIN,
+        "server.null_mx": _NULL_MX,
         "server.reports_failures": Setting(True, "RFC 5321 6.1: whoever accepted a message reports its failure"),
     }
 
@@ -108,7 +113,9 @@ POSTFIX: Final = Profile(
             Setting(20, "FACTS 1.4, S41: default_destination_concurrency_limit; that it begins at 5 is left out"),
             Setting("30 s", "FACTS 1.4, S41: smtp_connect_timeout, per address"),
         ),
+        "server.addresses_tried": Setting(5, "FACTS 1.4, S41: smtp_mx_address_limit"),
         "server.nxdomain": Setting("permanent", "FACTS 3.1, S41: 5.4.4"),
+        "server.null_mx": Setting("permanent", "FACTS 3.1, S41: 5.1.0, at once"),
     },
     policies=_SIEVE,
     filters=_FILTERS | {"refuse-unresolvable": "smtpd_sender_restrictions = reject_unknown_sender_domain"},
@@ -160,6 +167,7 @@ EXIM: Final = Profile(
             _assumed(10, "nothing documented in FACTS", 1, 100),
             Setting("5 min", "FACTS 1.5, S44: connect_timeout of the smtp transport"),
         ),
+        "server.addresses_tried": Setting(5, "FACTS 1.5, S44: hosts_max_try"),
     },
     policies={
         "off": Switch(brief="no vacation in .forward", set_by="no user's filter says vacation", undo="say it", source="S44"),
@@ -276,7 +284,7 @@ KUMOMTA: Final = Profile(
 )
 MOX: Final = Profile(
     name="mox",
-    title="mox",
+    title="mox; it has no responder of its own: replies come from Dovecot and Pigeonhole behind it",
     short="mox",
     settings={
         "server.first_retry": Setting("7.5 min", "FACTS 1.5, S48: doubled; its jitter of a few seconds is left out"),

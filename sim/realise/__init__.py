@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from sim.mail import NULL_SENDER, Code, Kind, Truth
+from sim.mail import NULL_SENDER, Kind, Truth
 from sim.realise.attracted import attracted
 from sim.realise.away import Away
 from sim.realise.causes import Causes, spells, unknown_senders
@@ -25,8 +25,6 @@ from sim.workload import Rows, in_order, join
 from sim.world import Fates, World
 
 __all__ = ["attracted", "hours", "world"]
-
-_UNRESOLVABLE = (Code.NXDOMAIN, Code.DNS_TIMEOUT)
 
 
 def world(scenario: Scenario, seed: int, replication: int) -> World:
@@ -49,6 +47,14 @@ def world(scenario: Scenario, seed: int, replication: int) -> World:
         session=outside.session,
         connect_timeout=float(str(number("server.connect_timeout"))),
         dns_timeout=float(str(number("server.dns_timeout"))),
+        null_mx=spam.null_mx,
+        several=outside.several,
+        addresses=outside.addresses,
+        first_dead=outside.first_dead,
+        tried=int(str(number("server.addresses_tried"))),
+        for_good=outside.full_for_good,
+        relay_outages=doc.route.outages,
+        relay_outage=doc.route.outage,
     )
     return World.of(seed, replication, scenario.horizon, fates, spells(scenario))
 
@@ -95,5 +101,5 @@ class _Draw:
         spam = np.flatnonzero(rows.kind == Kind.SPAM)
         rows.truth[spam] = self.outside.senders(rows.sender[spam], rows.sender_domain[spam])
         rows.truth[spam[rows.sender[spam] == NULL_SENDER]] = Truth.UNKNOWN
-        rows.unresolvable[spam] = np.isin(self.outside.domains(rows.sender_domain[spam]), _UNRESOLVABLE)
+        rows.unresolvable[spam] = self.outside.unresolvable(rows.sender_domain[spam])
         return in_order([rows, self.causes.rows(span)])

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from sim.mail import ATTRACTED, HERE, Code, Kind, Place, address
+from sim.mail import ATTRACTED, HERE, Kind, Place, address
 from sim.realise.arrived import DICE, sizes
 from sim.scenario import Scenario
 from sim.streams import Draw, Generators
@@ -58,7 +58,7 @@ def attracted(scenario: Scenario, seed: int, replication: int, outside: World) -
         mailbox=mailbox,
         size=sizes(spam.median_size, spam.size_sigma, die[:, 5]),
         flags=np.zeros(n, dtype=empty().flags.dtype),
-        unresolvable=np.isin(outside.domains(domain), (Code.NXDOMAIN, Code.DNS_TIMEOUT)),
+        unresolvable=outside.unresolvable(domain),
         dice=die[:, 2],
     )
     return Gated(rows, 1 + (die[:, DICE] * table.most).astype(np.int64))

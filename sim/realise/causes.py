@@ -33,7 +33,6 @@ _SENDING: Final = {
     "stolen_account": (Draw.STOLEN_ACCOUNT, Kind.RELAY),
     "open_relay": (Draw.OPEN_RELAY, Kind.RELAY),
 }
-_UNRESOLVABLE: Final = (Code.NXDOMAIN, Code.DNS_TIMEOUT)
 
 
 def spells(scenario: Scenario) -> tuple[Spell, ...]:
@@ -96,7 +95,7 @@ class Causes:
         size = sizes(document.spam.median_size, document.spam.size_sigma, die[:, 5])
         if kind is Kind.SPAM:  # the victim stands in the sender field; here, nobody of that name
             truth = np.select([fate == Truth.NOBODY, fate == Truth.TRAP], [Truth.FORGED_DEAD, Truth.TRAP], Truth.FORGED_REAL)
-            lost = np.isin(self.outside.domains(where), _UNRESOLVABLE)
+            lost = self.outside.unresolvable(where)
             none = np.full(len(at), -1, dtype=np.int64)
             return _rows(row, at, kind, truth, (who, where), (none, np.full(len(at), HERE)), none, size, lost)
         user = -1 if name == "open_relay" else self.scenario.mailbox(table.who)

@@ -10,13 +10,14 @@ from typing import Any
 from sim.comparison import Assumption, Comparison, Outcome
 from sim.profiles import Tag
 from sim.profiles.responders import NOT_HERE
+from sim.report import route
 from sim.report.arguments import arguments, how_to_measure
 from sim.report.figures import about, away, number, replay
 from sim.report.statistics import Rows, statistics, tables
-from sim.scenario import Scenario
+from sim.scenario import A_DEFAULT, Scenario
 from sim.scenario.estimate import by_hand
 from sim.scenario.reader import plain
-from sim.units import words
+from sim.units import clock, words
 
 __all__ = ["Answer", "Table", "answer", "sentence"]
 
@@ -74,7 +75,8 @@ def answer(comparison: Comparison, command: str = "", percentiles: Sequence[floa
         if_everyone=(
             "Write a separate text for the outside, without dates, names or telephone numbers.",
             "Name a deputy inside, so that partners reach somebody even without a reply.",
-            "Have spam refused or filed as junk before the reply is decided (compare with --filter junk-first).",
+            "Have spam refused, or filed as junk if this server does not answer junk, before the reply is decided (compare with "
+            "--filter junk-first).",
             "Set an alert per sender, not per queue: it tells this apart from a stolen account.",
         ),
         inputs=tuple(
@@ -119,12 +121,34 @@ def sentence(comparison: Comparison) -> str:
         beside = "no stranger" if strangers < 0.5 else f"{strangers:,.0f} strangers"
         return f"{first}{how} reaches {about(told)} of the {about(wide)} people outside who matter, and {beside}."
     if verdict.answer == "depends":
+        safe = _safe_meanwhile(comparison)
         item = next((a.input for a in comparison.assumptions if a.input.key == verdict.deciding), None)
         what = f"{item.meaning} ({item.key})" if item else verdict.deciding
-        return f"It depends on one thing that is not known: {what}. Measure it before you decide: {how_to_measure(verdict.deciding)}"
+        return f"It depends on one thing that is not known: {what}. Measure it before you decide: {how_to_measure(verdict.deciding)}{safe}"
     return (
         f"Do not answer everyone from this server. Stay with {verdict.policy}: no narrower policy here reaches enough of "
         "the people who matter."
+    )
+
+
+def _safe_meanwhile(comparison: Comparison) -> str:
+    """Where the widest policy is in doubt: the narrower one that is good enough either way."""
+    wide, rule = comparison.policies[comparison.widest], comparison.scenario.document.verdict
+    good = [
+        o
+        for name, o in comparison.policies.items()
+        if o.available
+        and name in ("partners-only", "contacts-only")
+        and name != comparison.widest
+        and o.measures["wanted_told"].mean >= rule.enough * wide.measures["wanted_told"].mean
+        and o.measures["wanted_told"].mean > o.measures["strangers_told"].mean * rule.stranger_weight
+    ]
+    if not good:
+        return ""
+    told, strangers = good[-1].measures["wanted_told"], good[-1].measures["strangers_told"]
+    return (
+        f" Until then {good[-1].name} is safe either way: it tells {about(told)} of {about(wide.measures['wanted_writers'])} wanted people "
+        f"and {about(strangers)} strangers."
     )
 
 
@@ -134,7 +158,7 @@ def _cost_and_gain(comparison: Comparison, wide: Outcome) -> str:
     if comparison.widest == "external":
         cost = f"With replies to everyone, in {days} {about(m['strangers_told'])} strangers would learn that {who} is away"
         if m["notices_to_user"].mean >= 1:
-            cost += f", and about {about(m['notices_to_user'])} failure and delay notices would come back"
+            cost += f", and about {about(m['notices_to_user'])} failure and delay notices would come back in all"
         return f"{cost}; {about(m['wanted_told'])} of {about(m['wanted_writers'])} wanted people would be told."
     return f"{about(m['wanted_told'])} of {about(m['wanted_writers'])} wanted people would be told in {days}."
 
@@ -152,13 +176,19 @@ def _days_away(comparison: Comparison) -> str:
 
 def _table(comparison: Comparison) -> Table:
     writers = comparison.policies[comparison.widest].measures["wanted_writers"]
-    columns = ("wanted_told", "strangers_told", "notices_to_user", "queues_in_retry_peak")
+    columns = ["wanted_told", "strangers_told", "notices_to_user", "queues_in_retry_peak"]
+    relayed = comparison.scenario.relay is not None
+    columns += ["relay_queues_in_retry_peak"] if relayed else []
     rows = []
     for name, outcome in comparison.policies.items():
         if outcome.available:
             wait = outcome.measures["wanted_wait"].mean
             cells = [number(outcome.measures[c], c) for c in columns]
-            rows.append((name, *cells, "none" if wait < 0.05 else f"{wait:.1f} s", comparison.scenario.reply_policy(name).switch.brief))
+            brief = comparison.scenario.reply_policy(name).switch.brief
+            late = "none" if wait < 0.05 else f"{wait:.1f} s"
+            if outcome.measures["wanted_throttled"].mean >= 0.5:  # NaN: there is no smarthost
+                late = f"{about(outcome.measures['wanted_throttled'])} at the limit"
+            rows.append((name, *cells, late, brief))
         else:
             rows.append((name, *("-" for _ in columns), "-", "not available here"))
     header = (
@@ -166,11 +196,11 @@ def _table(comparison: Comparison) -> Table:
         f"wanted told (of {about(writers)})",
         "strangers told",
         f"notices to {away(comparison.scenario, 'the absent')}",
-        "queues in Retry, peak",
+        *(("queues in Retry here, peak", "at the smarthost") if relayed else ("queues in Retry, peak",)),
         "wanted mail delayed",
         f"set on {comparison.scenario.profile.short}",
     )
-    units = ("", "people", "people", "messages", "queues", "s", "")
+    units = ("", "people", "people", "messages", *(["queues"] * (1 + relayed)), "s", "")
     return Table(header, units, tuple(rows))
 
 
@@ -178,8 +208,10 @@ def _decided(comparison: Comparison) -> tuple[str, ...]:
     lines = []
     key = comparison.verdict.deciding
     moving = sorted((a for a in comparison.assumptions if a.moves >= 0.05), key=lambda a: a.input.key != key)
+    if moving and comparison.verdict.answer != "depends":
+        lines.append("The answer is the same at both ends of every assumed input. Its numbers depend most on these:")
     for n, item in enumerate(moving[:4]):
-        lines.append(("Decided by an assumption: " if n == 0 else "Then: ") + _band(item))
+        lines.append(("Decided by an assumption: " if n == 0 and comparison.verdict.answer == "depends" else "- ") + _band(item))
     if not moving:
         lines.append(
             "No assumed input moves strangers told or queues by 5 %." if comparison.assumptions else "Assumed inputs were not varied."
@@ -187,16 +219,24 @@ def _decided(comparison: Comparison) -> tuple[str, ...]:
     kind = comparison.scenario.document.filter.kind
     if kind != "none":
         lines.append(f"Filter {kind} on {comparison.scenario.profile.short}: {comparison.scenario.profile.filters[kind]}.")
+    lines += route.decided(comparison)
     lines += _replies(comparison.scenario)
     lines += [f"Policy {name} is {o.not_here}. It is simulated." for name, o in comparison.policies.items() if o.not_here]
     if comparison.scenario.document.breaker is not None:
         opened = number(comparison.policies[comparison.widest].measures["breaker_open"], "breaker_open")
         lines.append(f"A breaker stops replies to the outside, for {opened} h of the run: not a setting of this server.")
-    tags = [item.tag for item in comparison.scenario.inputs() if item.tag is not Tag.SITE]
-    counts = {tag: tags.count(tag) for tag in (Tag.MEASURED, Tag.DOCUMENTED, Tag.ASSUMED)}
+    inputs = comparison.scenario.inputs()
+    counts = {tag: [item.tag for item in inputs].count(tag) for tag in (Tag.MEASURED, Tag.DOCUMENTED, Tag.ASSUMED)}
+    yours = [item.key for item in inputs if item.source == A_DEFAULT and item.key.startswith(("wanted.", "spam."))]
     lines.append(
-        f"Inputs that are no facts of the site: {counts[Tag.MEASURED]} measured, {counts[Tag.DOCUMENTED]} documented, "
-        f"{counts[Tag.ASSUMED]} assumed."
+        f"Inputs: {counts[Tag.MEASURED]} measured, {counts[Tag.DOCUMENTED]} documented, {counts[Tag.ASSUMED]} assumed."
+        + (f" Defaults that stand in for facts of the site, put in your own: {', '.join(yours)}." if yours else "")
+    )
+    rule = comparison.scenario.document.verdict
+    lines.append(
+        "The rule: a policy is worth it if it tells more wanted people than strangers"
+        + (f" (one stranger counts {rule.stranger_weight:g})" if rule.stranger_weight != 1 else "")
+        + f", a narrower one if it tells {rule.enough * 100:.0f} % of the wanted people besides (verdict.stranger_weight, verdict.enough)."
     )
     return tuple(lines)
 
@@ -216,12 +256,11 @@ def _replies(scenario: Scenario) -> list[str]:
 
 def _band(item: Assumption) -> str:
     def at(value: object, measures: Any) -> str:
-        return f"{plain(value)}: {about(measures['strangers_told'])} strangers, {about(measures['queues_in_retry_peak'])} queues"
+        return f"at {plain(value)}: {about(measures['strangers_told'])} strangers, {about(measures['queues_in_retry_peak'])} queues"
 
-    return (
-        f"{item.input.meaning} ({item.input.key}) {plain(item.input.value)}. "
-        f"At {at(item.low.value, item.low.measures)}; at {at(item.high.value, item.high.measures)}."
-    )
+    ends = ((item.low.value, item.low.measures), (item.input.value, item.base), (item.high.value, item.high.measures))
+    runs = item.base["strangers_told"].n
+    return f"{item.input.meaning} ({item.input.key}), {plain(item.input.value)}: {'; '.join(at(*end) for end in ends)} ({runs} runs)."
 
 
 def _gain(comparison: Comparison) -> tuple[str, ...]:
@@ -229,7 +268,7 @@ def _gain(comparison: Comparison) -> tuple[str, ...]:
     wide = comparison.policies[comparison.widest].measures
     policy = comparison.policies.get(comparison.verdict.policy)
     told, writers = wide["wanted_told"], wide["wanted_writers"]
-    everybody = "all" if math.isclose(told.mean, writers.mean) else f"{number(told, 'wanted_told')} of"
+    everybody = "all" if about(told) == about(writers) else f"{number(told, 'wanted_told')} of"
     lines.append(
         f"Replies to everyone would tell {everybody} {number(writers, 'wanted_writers')} wanted people who write that "
         f"{away(comparison.scenario)} is away; without them, these people hear nothing: name a deputy."
@@ -237,9 +276,20 @@ def _gain(comparison: Comparison) -> tuple[str, ...]:
     if policy is not None and policy.available and policy.name != comparison.widest:
         told, strangers = policy.measures["wanted_told"], policy.measures["strangers_told"]
         lines.append(f"{policy.name} tells {number(told, 'wanted_told')} of them and {number(strangers, 'strangers_told')} strangers.")
-    drained = wide["drained_after"]
+        if policy.name == "partners-only" and strangers.mean < 0.5:
+            lines.append(
+                "No stranger, because spam in this model never names a partner as its sender; and do not enter a large mailbox provider "
+                "as a partner: everybody there would be answered."
+            )
+    name, where = ("drained_after", "") if comparison.scenario.relay is None else ("relay_drained_after", " by the smarthost")
+    drained = wide[name]
     if not math.isnan(drained.mean):
-        lines.append(f"Switching replies off deletes nothing: the last hung reply leaves {number(drained, 'drained_after')} h later.")
+        lines.append(
+            f"Switching replies off deletes nothing: the last hung reply is given up or delivered{where} {number(drained, name)} h later."
+        )
+    elif where:
+        lifetime = comparison.scenario.facing_rules().expiry
+        lines.append(f"Switching replies off deletes nothing: the smarthost keeps trying for up to {words(lifetime)}.")
     return tuple(lines)
 
 
@@ -259,7 +309,7 @@ def _change_mind(comparison: Comparison) -> tuple[str, ...]:
 
 def _by_hand(comparison: Comparison) -> tuple[str, ...]:
     estimate = by_hand(comparison.scenario)
-    if estimate is None or comparison.widest != "external":
+    if estimate is None or comparison.widest != "external" or comparison.scenario.document.filter.kind != "none":
         return ()
     scenario, times = comparison.scenario, comparison.times
     mine = [a for a in scenario.absences if a.mailbox == scenario.main_absentee]
@@ -268,8 +318,9 @@ def _by_hand(comparison: Comparison) -> tuple[str, ...]:
     window = (times >= since) & (times <= until)
     if not window.any():
         return ()
-    simulated = float(comparison.policies["external"].curve("queues_in_retry")[:, window].mean())
-    return estimate.lines(simulated)
+    name = "queues_in_retry" if scenario.relay is None else "relay_queues_in_retry"
+    simulated = float(comparison.policies["external"].curve(name)[:, window].mean())
+    return estimate.lines(simulated, f"{clock(since)} to {clock(until)}")
 
 
 def _replay_lines(comparison: Comparison) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 
 from sim.comparison import Comparison
+from sim.report import route
 from sim.report.figures import about, away, number
 from sim.scenario.listing import lists
 from sim.units import HOUR, clock
@@ -27,7 +28,8 @@ def arguments(comparison: Comparison) -> tuple[tuple[str, ...], tuple[str, ...],
     if comparison.widest == "external":
         if m["strangers_told"].mean >= 1:
             holds.append(
-                f"Strangers learn that someone is away: {number(m['strangers_told'], 'strangers_told')} people. "
+                f"Strangers learn that someone is away: {number(m['strangers_told'], 'strangers_told')} people, most of them owners "
+                f"of a forged address, {about(m['spammers_told'])} spammers. "
                 "A bare text without dates and names removes most of the harm; no fraud rate has a source."
             )
         else:
@@ -44,20 +46,20 @@ def arguments(comparison: Comparison) -> tuple[tuple[str, ...], tuple[str, ...],
         limit = scenario.document.verdict.alert_queues
         if math.isfinite(wide.alert_at):
             holds.append(
-                f"The queues look like a compromise: an alert at more than {limit} queues in Retry (assumed) would fire on "
-                f"{clock(wide.alert_at)}, "
-                f"at the peak {number(m['queues_in_retry_peak'], 'queues_in_retry_peak')} queues stand in Retry, and the "
-                "published rules, which ask "
-                f"whether postmaster is the sender, would call it {_verdict_of_rule_a(comparison)} (rule A is wrong on "
-                f"{number(m['rule_a_wrong_days'], 'rule_a_wrong_days')} days). "
-                "A queue view by sender, or one alert per sender, costs less."
+                f"The queues look like a compromise: an alert at more than {limit} queues in Retry (assumed) would fire in most runs by "
+                f"{clock(wide.alert_at).rpartition(' ')[0]}, each run's highest moment has on average "
+                f"{number(m['queues_in_retry_peak'], 'queues_in_retry_peak')} queues in Retry, and the published rule of KB 909005, which "
+                f"asks whether postmaster is the sender, would call it {_verdict_of_rule_a(comparison)}, wrongly, on "
+                f"{number(m['rule_a_wrong_days'], 'rule_a_wrong_days')} days. "
+                "A queue view by sender, or one alert per sender, costs less than doing without replies."
             )
         else:
-            fails.append(f"the look of the queues (never more than {limit} in Retry in most runs)")
+            why = f"never more than {limit} in Retry in most runs" if scenario.relay is None else route.look_of_the_queues(comparison)
+            fails.append(f"the look of the queues ({why})")
         if m["backscatter"].mean >= 1:
             holds.append(
                 f"Innocents get backscatter: {number(m['backscatter'], 'backscatter')} replies to people whose address was forged. "
-                "Refusing or junking spam before replying removes most."
+                f"{_filter_first(comparison)}"
             )
         else:
             fails.append("backscatter (fewer than one message)")
@@ -67,15 +69,27 @@ def arguments(comparison: Comparison) -> tuple[tuple[str, ...], tuple[str, ...],
             )
     if m["wanted_wait"].mean > 1.0:
         holds.append(f"Wanted mail waits {number(m['wanted_wait'], 'wanted_wait')} s on average for a free connection.")
-    else:
+    elif not m["wanted_throttled"].mean >= 1:  # NaN: there is no smarthost
         fails.append("delay of wanted mail (none)")
     hours = scenario.horizon / HOUR
     attempts = m["attempts_on_undelivered_autoreplies"].mean
     fails.append(f"queue length, load, DNS load (about {attempts / hours:,.0f} attempts an hour: harmless)")
     fails.append("'our responder follows the RFC' (header rules leave most spam answered)")
+    route.argue(comparison, holds, fails)
     hidden = _compromise(comparison, holds, fails)
     missing = (*_listing(comparison, holds, fails), *_loops(comparison, holds, fails), *hidden)
     return tuple(holds), tuple(fails), missing
+
+
+def _filter_first(comparison: Comparison) -> str:
+    """What a filter before the reply would do: junk helps only where junk is not answered."""
+    junk = next((item for item in comparison.scenario.inputs() if item.key == "replies.ignore_junk"), None)
+    if junk is not None and junk.low is not None:
+        return (
+            "Refusing spam before replying removes most; filing it as junk does so only if junk gets no reply, "
+            "which is not documented here."
+        )
+    return "Refusing or junking spam before replying removes most."
 
 
 def _verdict_of_rule_a(comparison: Comparison) -> str:
@@ -92,18 +106,18 @@ def _listing(comparison: Comparison, holds: list[str], fails: list[str]) -> tupl
     traps = f"autoreplies that arrive at spamtraps: {number(m['trap_hits'], 'trap_hits')}"
     if arrived >= 1:
         traps += f"; one per run is to be expected at a trap share of {even / arrived * 100:.1g} %, and the share has no source"
-    found = lists(scenario.document)
+    found, who = lists(scenario.document), "server" if scenario.relay is None else "smarthost"
     if not found:
-        return (f"listing of the server ({traps}; switch a list on with --set listing.spamcop.hits=2)",)
+        return (f"listing of the {who} ({traps}; switch a list on with --set listing.spamcop.hits=2)",)
     refused, narrow = m["wanted_refused"].mean, comparison.policies[comparison.baseline].measures["wanted_refused"].mean
     text = (
         f"on a list in {m['listed'].mean * 100:.0f} % of runs, for {number(m['listed_hours'], 'listed_hours')} h; wanted mail refused: "
         f"{number(m['wanted_refused'], 'wanted_refused')} messages, {narrow:,.1f} under {comparison.baseline} ({traps})"
     )
     if comparison.widest == "external" and refused >= 1:
-        holds.append(f"The server gets listed and wanted mail is refused: {text}.")
+        holds.append(f"The {who} gets listed and wanted mail is refused: {text}.")
     else:
-        fails.append(f"listing of the server ({text})")
+        fails.append(f"listing of the {who} ({text})")
     return ()
 
 

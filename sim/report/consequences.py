@@ -27,7 +27,8 @@ def consequences(record: Record, values: Mapping[str, float]) -> list[str]:
         said.append(f"{values['backscatter_notices']:,.0f} notices and receipts reached people whose address was forged.")
     if values["listed_hours"]:
         said.append(
-            f"A block list had the server for {values['listed_hours']:.0f} h, from {clock(values['listed_after'] * HOUR)}; "
+            f"A block list had the {'smarthost' if record.run.relay else 'server'} for {values['listed_hours']:.0f} h, "
+            f"from {clock(values['listed_after'] * HOUR)}; "
             f"{values['wanted_refused']:.0f} wanted messages were refused for it."
         )
     if values["answers_to_replies"]:

@@ -8,20 +8,28 @@ from __future__ import annotations
 import datetime as dt
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from sim import forensics
+from sim.errors import BadInput
 from sim.mail import HERE, Code, Kind, Outcome, Place
 from sim.measures import MEASURES, View
 from sim.policy import retry
 from sim.record import Record
 from sim.report.consequences import consequences
 from sim.report.frost import FROZEN, Frost
+from sim.report.route import in_short, there
 from sim.scenario import Scenario
 from sim.units import MINUTE, Floats, Seconds, clock, words
 
-__all__ = ["queue_view", "what_happened"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["queue_ages", "queue_table", "queue_view", "what_happened"]
+
+_AGES: Final = ("T", "5", "10", "20", "40", "80", "160", "320", "640", "1280", "1280+")  # the total, then minutes
 
 
 def queue_view(scenario: Scenario, record: Record, at: Seconds) -> str:
@@ -34,9 +42,41 @@ def queue_view(scenario: Scenario, record: Record, at: Seconds) -> str:
     title += f", {connecting} of which are trying now" if connecting else ""
     title += f", {frozen} frozen" if frozen else ""
     if not queues:
-        return f"{title}. All outbound queues are empty."
+        return "\n".join([f"{title}. All outbound queues are empty.", *there(record, at)])
     draw = {"Queue Viewer": _queue_viewer, "Get-Queue": _get_queue}.get(scenario.profile.queue_tool, _qshape)
-    return "\n".join([title, *draw(scenario, queues, at), *_rules(record, at)])
+    return "\n".join([title, *draw(scenario, queues, at), *_rules(record, at), *there(record, at)])
+
+
+def queue_table(scenario: Scenario, record: Record, at: Seconds) -> pd.DataFrame:
+    """The queues just before `at`, those in Retry first, one row each, whatever the server: queue, state (Retry, Active, Ready), messages,
+    oldest (when its oldest message was accepted), next_retry (NaT where none is due, or the message retries), failures, last_error,
+    senders."""
+    import pandas as pd
+
+    found = _queues(scenario, record, at)
+    return pd.DataFrame(
+        {
+            "queue": [queue.next_hop for queue in found],
+            "state": [queue.state for queue in found],
+            "messages": [len(queue.accepted) for queue in found],
+            "oldest": record.when(pd.Series([float(queue.accepted[0]) for queue in found], dtype="float64")).dt.floor("s"),
+            "next_retry": record.when(pd.Series([queue.retry_at for queue in found], dtype="float64")).dt.floor("s"),
+            "failures": [queue.failures for queue in found],
+            "last_error": [scenario.profile.text(queue.code) for queue in found],
+            "senders": [", ".join(sorted(set(queue.senders))) for queue in found],
+        }
+    )
+
+
+def queue_ages(scenario: Scenario, record: Record, at: Seconds, by: str = "queue") -> pd.DataFrame:
+    """How old the messages in the queues are just before `at`, as Postfix's qshape counts them: a row TOTAL, then one by `queue` or by
+    `sender`, the fullest first; columns T, the total, and the upper ends of ages in minutes."""
+    import pandas as pd
+
+    if by not in ("queue", "sender"):
+        raise BadInput("by", f"{by!r} is not one of queue, sender")
+    rows = _ages(_queues(scenario, record, at), at, by == "sender")
+    return pd.DataFrame([counts for _, counts in rows], index=pd.Index([name for name, _ in rows], name=by), columns=list(_AGES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +85,8 @@ class _Queue:
 
     next_hop: str
     state: str
-    accepted: Floats  # of its messages
-    senders: tuple[str, ...]  # of its messages
+    accepted: Floats  # of its messages, the oldest first
+    senders: tuple[str, ...]  # of its messages, in the same order
     kilobytes: int
     retry_at: Seconds  # NaN where none is due
     failures: int
@@ -58,7 +98,8 @@ def _queues(scenario: Scenario, record: Record, at: Seconds) -> list[_Queue]:
     there = (m["accepted_at"] < at) & ~(m["settled_at"] < at) & (m["next_hop"] != HERE)
     found = []
     for hop in np.unique(m["next_hop"][there]).tolist():
-        mine = there & (m["next_hop"] == hop)
+        rows = np.flatnonzero(there & (m["next_hop"] == hop))
+        mine = rows[np.argsort(m["accepted_at"][rows], kind="stable")]
         episode = np.flatnonzero((q["next_hop"] == hop) & (q["since"] < at) & ~(q["until"] < at))
         state, upcoming, failures, code = "Ready", math.nan, 0, Code.NONE
         if len(episode):
@@ -69,8 +110,8 @@ def _queues(scenario: Scenario, record: Record, at: Seconds) -> list[_Queue]:
             _Queue(
                 record.words.domain(hop),
                 state,
-                np.sort(m["accepted_at"][mine]),
-                tuple(_sender(record, i) for i in np.flatnonzero(mine).tolist()),
+                m["accepted_at"][mine],
+                tuple(_sender(record, i) for i in mine.tolist()),
                 max(1, round(float(m["size"][mine].sum()) / 1024)),
                 upcoming,
                 failures,
@@ -143,23 +184,23 @@ def _get_queue(scenario: Scenario, queues: list[_Queue], at: Seconds) -> list[st
 
 def _qshape(scenario: Scenario, queues: list[_Queue], at: Seconds) -> list[str]:
     """As Postfix's `qshape` lays out a queue: messages by age in minutes, for each next hop, then for each sender (FACTS 4.3)."""
-    ages = ("T", "5", "10", "20", "40", "80", "160", "320", "640", "1280", "1280+")
-    edges = np.array([0.0, *map(float, ages[1:-1]), math.inf]) * MINUTE
+    hops, senders = ([(name, *map(str, counts)) for name, counts in _ages(queues, at, by)] for by in (False, True))
+    return [*_table(("", *_AGES), hops), "by sender:", *_table(("", *_AGES), senders)]
 
-    def row(name: str, accepted: Floats) -> tuple[str, ...]:
-        counts = np.histogram(at - accepted, edges)[0]
-        return (name, str(len(accepted)), *map(str, counts.tolist()))
 
-    everything = np.concatenate([queue.accepted for queue in queues])
-    by_sender: dict[str, list[float]] = {}
+def _ages(queues: list[_Queue], at: Seconds, by_sender: bool) -> list[tuple[str, list[int]]]:
+    """Messages in all and by age, for everything, then by next hop or by sender, the fullest first."""
+    edges = np.array([0.0, *map(float, _AGES[1:-1]), math.inf]) * MINUTE
+    groups: dict[str, list[float]] = {}
     for queue in queues:
         for sender, accepted in zip(queue.senders, queue.accepted.tolist(), strict=True):
-            by_sender.setdefault(sender, []).append(accepted)
-    most = sorted(queues, key=lambda queue: -len(queue.accepted))
-    hops = [row("TOTAL", everything), *(row(queue.next_hop, queue.accepted) for queue in most)]
-    senders = [row("TOTAL", everything)]
-    senders += [row(name, np.array(times)) for name, times in sorted(by_sender.items(), key=lambda item: -len(item[1]))]
-    return [*_table(("", *ages), hops), "by sender:", *_table(("", *ages), senders)]
+            groups.setdefault(sender if by_sender else queue.next_hop, []).append(accepted)
+
+    def counts(accepted: list[float]) -> list[int]:
+        return [len(accepted), *np.histogram(at - np.array(accepted), edges)[0].tolist()]
+
+    fullest = sorted(groups.items(), key=lambda group: -len(group[1]))
+    return [("TOTAL", counts([t for times in groups.values() for t in times])), *((name, counts(times)) for name, times in fullest)]
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
@@ -197,9 +238,10 @@ def what_happened(scenario: Scenario, record: Record) -> str:
     m = record.columns("messages")
     values = {name: entry.of(view) for name, entry in MEASURES.items()}
     replies = view.autoreplies
-    bounced = int((replies & (m["outcome"] == Outcome.BOUNCED)).sum())
-    expired = int((replies & (m["outcome"] == Outcome.EXPIRED)).sum())
-    strange = int((replies & (m["next_hop"] >> 40 == Place.STRANGE)).sum())
+    ended = view.ended["outcome"][: len(replies)]
+    bounced = int((replies & (ended == Outcome.BOUNCED)).sum())
+    expired = int((replies & (ended == Outcome.EXPIRED)).sum())
+    strange = int((replies & (m["recipient"] >> 40 == Place.STRANGE)).sum())
     spam = int(((m["kind"] == Kind.SPAM) & np.isin(m["outcome"], (Outcome.MAILBOX, Outcome.JUNK))).sum())
     said = [
         f"Policy {record.run.policy}, seed {record.run.seed}, run {record.run.replication}, {words(record.run.horizon)}.",
@@ -220,4 +262,4 @@ def what_happened(scenario: Scenario, record: Record) -> str:
         said.append(f"{values['notices_to_user']:.0f} failure and delay notices came back to the absent.")
         if not np.isnan(values["drained_after"]):
             said.append(f"After the switch-off the last hung reply left {values['drained_after']:.1f} h later.")
-    return " ".join([*said, *consequences(record, values)])
+    return " ".join([*said, *in_short(record, values), *consequences(record, values)])

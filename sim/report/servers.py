@@ -13,15 +13,15 @@ from sim.policy.autoreply import POLICIES
 from sim.policy.retry import Expiry, Family, QueueRules
 from sim.profiles import Profile, responders
 from sim.report.responders import page
-from sim.scenario import reader
+from sim.scenario import default_rules
 from sim.scenario.reader import plain
-from sim.scenario.rules import queue_rules
 from sim.units import words
 
 __all__ = ["server_list", "server_page"]
 
 _FAILURES: Final = (
     (Code.NXDOMAIN, "the domain does not exist"),
+    (Code.NULL_MX, "the domain says that it takes no mail: null MX"),
     (Code.SERVFAIL, "DNS says SERVFAIL"),
     (Code.DNS_TIMEOUT, "DNS does not answer"),
     (Code.REFUSED, "the connection is refused"),
@@ -29,6 +29,7 @@ _FAILURES: Final = (
     (Code.BUSY, "421 in the greeting: busy"),
     (Code.GREYLISTED, "451 for the recipient: greylisted"),
     (Code.FULL, "452 for the recipient: mailbox full"),
+    (Code.OVER_QUOTA, "552 for the recipient: mailbox full"),
     (Code.NO_MAILBOX, "550 for the recipient: unknown"),
 )
 _SHOWN: Final = 14  # attempts of a time line
@@ -38,7 +39,7 @@ def server_list() -> Iterator[str]:
     """One line for each server."""
     yield f"{'server':16} {'attempts':>8}  {'lifetime':8}  {'who retries':18} what it is"
     for profile in profiles.PROFILES.values():
-        rules = _rules(profile)
+        rules = default_rules(profile.name)
         count = len(retry.schedule(rules, glitch=bool(Code.TIMEOUT in rules.glitch_on)))
         who = "queue" if profile.family is Family.QUEUE else "message"
         also = [alias for alias, name in profiles.ALIASES.items() if name == profile.name]
@@ -50,7 +51,7 @@ def server_list() -> Iterator[str]:
 
 def server_page(profile: Profile) -> Iterator[str]:
     """Everything about one server."""
-    rules = _rules(profile)
+    rules = default_rules(profile.name)
     yield f"{profile.name}: {profile.title}"
     yield ""
     yield f"Retry: {profile.family.value}."
@@ -103,15 +104,6 @@ def server_page(profile: Profile) -> Iterator[str]:
             yield f"  {item}"
 
 
-def _rules(profile: Profile) -> QueueRules:
-    def number(key: str) -> object:
-        table, _, name = key.partition(".")
-        document = reader.check({"title": "-", "days": 1, table: {name: profile.settings[key].value}}, f"profile {profile.name}")
-        return getattr(getattr(document, table), name)
-
-    return queue_rules(profile, number)
-
-
 def _in_words(rules: QueueRules) -> Iterator[str]:
     p = rules.params
     if rules.kind == retry.INTERVALS:
@@ -152,7 +144,7 @@ def _line(rules: QueueRules, glitch: bool) -> str:
 
 
 def _consequence(rules: QueueRules, code: Code) -> str:
-    if code is Code.NXDOMAIN and rules.nxdomain_retries:
+    if rules.retries(code):
         return "retried, as any connection failure"
     if code in PERMANENT:
         return "final: failure notice at once"

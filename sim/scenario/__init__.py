@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import datetime as dt
 import hashlib
 import json
 import math
@@ -22,7 +23,7 @@ from sim.policy.intervention import Act
 from sim.policy.own import Function, described, stays_here
 from sim.profiles import Profile, Setting, Tag, responders
 from sim.profiles.responders import Autoresponder
-from sim.scenario import calendar, causes, hand, policies, reader, replies
+from sim.scenario import calendar, causes, hand, policies, reader, replies, route
 from sim.scenario.calendar import Absence
 from sim.scenario.optional import off
 from sim.scenario.policies import ReplyPolicy
@@ -33,8 +34,11 @@ from sim.units import DAY, HOUR, Seconds, words
 if TYPE_CHECKING:
     from sim.corpus import Corpus
 
-__all__ = ["Absence", "Change", "Compressed", "Input", "ReplyPolicy", "Scenario", "load"]
+__all__ = ["A_DEFAULT", "Absence", "Change", "Compressed", "Input", "ReplyPolicy", "Scenario", "default_rules", "load", "loads"]
 
+A_DEFAULT: Final = "a default that stands in for a fact of the site: put in your own"
+
+_NULL_MX = dt.date(2015, 6, 1)  # RFC 7505
 _POLICY_NAME: Final = r"[a-z][a-z0-9_-]*"
 
 
@@ -111,7 +115,8 @@ class Scenario:
         if self.document.days is not None:
             return float(math.ceil(self.document.days * DAY / HOUR) * HOUR)
         ends = [float(corpus.at[-1]) for corpus in (self.replay, self.replay_wanted) if corpus is not None]
-        return math.ceil((max(ends, default=0.0) + self._seconds("server.expiry")) / DAY) * DAY
+        lifetime = self._seconds("server.expiry") + (self.relay_rules().expiry if self.relay is not None else 0.0)
+        return math.ceil((max(ends, default=0.0) + lifetime) / DAY) * DAY
 
     @property
     def autoresponder(self) -> Autoresponder:
@@ -140,7 +145,27 @@ class Scenario:
 
     def queue_rules(self) -> retry.QueueRules:
         """What the transport needs to know of this server."""
-        return queue_rules(self.profile, self.number)
+        return route.limited(queue_rules(self.profile, self.number), self.document.route)
+
+    @property
+    def relay(self) -> Profile | None:
+        """The smarthost's documented defaults; None where mail goes to each domain's own host."""
+        return profiles.find(self.document.route.relay) if self.document.route.to == "smarthost" else None
+
+    def relay_number(self, key: str) -> object:
+        """The smarthost's value of a key of `[server]`: its profile's, but for the lifetime that `[route]` may give."""
+        assert self.relay is not None, key
+        expiry = self.document.route.expiry
+        return expiry if key == "server.expiry" and expiry is not None else _checked_default(self.relay.name, key)
+
+    def relay_rules(self) -> retry.QueueRules:
+        """What a transport needs to know of the smarthost."""
+        assert self.relay is not None
+        return queue_rules(self.relay, self.relay_number)
+
+    def facing_rules(self) -> retry.QueueRules:
+        """The rules of the server that faces the outside: the smarthost's, or this one's."""
+        return self.queue_rules() if self.relay is None else self.relay_rules()
 
     def responder(self) -> Responder:
         """The autoresponder as it is set up here."""
@@ -280,18 +305,24 @@ class Scenario:
                 found.append(Input(key, node, extra["unit"], meaning, f"given in {Path(self.file).name}", Tag.SITE))
             else:
                 default = str(info.default) if not isinstance(info.default, str | int | float | bool | list | dict | None) else info.default
-                found.append(Input(key, default, extra["unit"], meaning, extra["source"], Tag(extra["tag"]), extra["low"], extra["high"]))
+                source = A_DEFAULT if extra["source"] == "a fact of the site" else extra["source"]
+                found.append(Input(key, default, extra["unit"], meaning, source, Tag(extra["tag"]), extra["low"], extra["high"]))
         return found
 
     def assumed(self) -> list[Input]:
         """The assumed inputs that have a band and can change a run: a filter that is off, campaigns that do not
-        come, or the verdict's own rule, cannot."""
+        come, a null MX before there was one, or the verdict's own rule, cannot."""
         off = self.document.filter.kind == "none"
         idle = tuple(
             prefix
             for prefix, used in (
                 ("spam.campaigns.", self.document.spam.arrivals == "campaigns"),
                 ("spam.harvest_length", self.document.spam.harvests > 0.0),
+                ("spam.null_mx", self.document.start >= _NULL_MX),
+                ("server.null_mx", self.document.spam.null_mx > 0.0),
+                ("server.addresses_tried", self.document.world.several > 0.0),
+                ("world.addresses", self.document.world.several > 0.0),
+                ("world.first_dead", self.document.world.several > 0.0),
             )
             if not used
         )
@@ -383,8 +414,23 @@ def load(name: str | Path = "sbs_2003", settings: Mapping[str, object] | Iterabl
     Raises BadInput with file, key, what was found and what is wanted.
     """
     path = reader.find(str(name))
-    plain, origins = reader.split(reader.parse(path), path.name)
-    scenario = _compose(path.stem, str(path), plain, origins)
+    return _read(path.stem, str(path), reader.parse(path), settings)
+
+
+def loads(text: str, name: str = "office", settings: Mapping[str, object] | Iterable[str] = ()) -> Scenario:
+    """A scenario from the text of its file, for one that is written where it is used. `name` stands for the file in what is said of it."""
+    return _read(name, name, reader.parsed(text, name), settings)
+
+
+def default_rules(server: str) -> retry.QueueRules:
+    """The queue rules of a server, by the name of its profile, as it is delivered."""
+    profile = profiles.find(server)
+    return queue_rules(profile, lambda key: _checked_default(profile.name, key))
+
+
+def _read(name: str, file: str, document: Mapping[str, Any], settings: Mapping[str, object] | Iterable[str]) -> Scenario:
+    plain, origins = reader.split(document, Path(file).name)
+    scenario = _compose(name, file, plain, origins)
     return scenario.with_settings(settings) if settings else scenario
 
 
@@ -428,6 +474,7 @@ def _consistent(scenario: Scenario) -> None:
             raise wrong("office.locale", f"{office.locale!r} is not a language that Faker knows, as in 'de_DE'{known}")
     try:
         profiles.find(document.server.profile)
+        profiles.find(document.route.relay, "route.relay")
         scenario.autoresponder  # noqa: B018  complains of a name that is not known
         for name in document.policy:
             if name in POLICIES or not re.fullmatch(_POLICY_NAME, name):

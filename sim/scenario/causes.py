@@ -221,7 +221,8 @@ def off(document: Document, name: str) -> bool:
     if parts[0] != "cause":
         return False
     if parts[1] == "notice_lag":
-        return document.filter.recipients and all(getattr(document.cause, other) is None for other in _names())
+        quiet = document.filter.recipients and document.route.to == "mx"
+        return quiet and all(getattr(document.cause, other) is None for other in _names())
     if parts[1] == "targets":
         return all(getattr(document.cause, other) is None for other in _AIMED)
     return getattr(document.cause, parts[1]) is None

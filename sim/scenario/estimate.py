@@ -35,8 +35,8 @@ class Estimate:
             f"{self.queues:.0f} queues"
         )
 
-    def lines(self, simulated: float) -> tuple[str, ...]:
-        """In words, beside what was simulated."""
+    def lines(self, simulated: float, when: str) -> tuple[str, ...]:
+        """In words, beside what was simulated on average in a stretch of time; where the two differ, why."""
         why = [
             f"once many senders are known, so many messages bring only {self.later:.0f} new domains, and who was answered is "
             "not answered again"
@@ -45,13 +45,17 @@ class Estimate:
             why.append(f"{self.suppressed * 100:.1f} % of the spam is not answered for its headers")
         if self.others >= 1:
             why.append(f"others who are away add up to {self.others:.0f} messages in the same time")
-        return f"{self.sum()}; simulated {simulated:.1f}.", "They differ because " + "; ".join(why) + "."
+        first = f"{self.sum()}; simulated {simulated:.1f} on average, {when}."
+        if abs(simulated - self.queues) < 0.05 * max(self.queues, 10.0):
+            return (first,)
+        return first, "They differ because " + "; ".join(why) + "."
 
 
 def hanging(scenario: Scenario) -> float:
     """The share of new sender domains, large providers left out, whose queue would stand in Retry."""
     spam = scenario.document.spam
-    return spam.unresolvable * (1.0 - spam.nxdomain) + (1.0 - spam.unresolvable) * (spam.silent + spam.refusing + spam.busy)
+    resolves = (1.0 - spam.unresolvable) * (1.0 - spam.null_mx)  # and names a host
+    return spam.unresolvable * (1.0 - spam.nxdomain) + resolves * (spam.silent + spam.refusing + spam.busy)
 
 
 def by_hand(scenario: Scenario) -> Estimate | None:
@@ -61,7 +65,7 @@ def by_hand(scenario: Scenario) -> Estimate | None:
     spam = scenario.document.spam
     person = scenario.document.office.people[scenario.main_absentee : scenario.main_absentee + 1]
     rate = spam.mailboxes.get(person[0], spam.rate) if person else spam.rate
-    lifetime = scenario.queue_rules().expiry
+    lifetime = scenario.facing_rules().expiry
     away = max(a.until - a.since for a in scenario.absences if a.mailbox == scenario.main_absentee)
     span = min(lifetime, away)
     messages = rate * span

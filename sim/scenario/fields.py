@@ -26,6 +26,7 @@ __all__ = [
     "Share",
     "Size",
     "Table",
+    "hourly",
     "key",
     "of_profile",
 ]
@@ -82,6 +83,11 @@ def _history(value: object) -> object:
 def _limit(value: object) -> float:
     """Replies in an hour."""
     return math.inf if value == "off" else _rate("mailbox", "20/mailbox/hour")(value) * units.HOUR
+
+
+def hourly(value: object) -> float:
+    """Messages of the office in an hour, or no limit."""
+    return math.inf if value == "off" else _rate("office", "100/hour")(value) * units.HOUR
 
 
 _MOST_PER_DAY = 100_000

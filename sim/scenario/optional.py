@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sim.scenario import causes
+from sim.scenario import causes, route
 
 if TYPE_CHECKING:
     from sim.scenario.schema import Document
@@ -16,6 +16,8 @@ _TABLES: Final = ("breaker", "confirmed", "listing", "loops")
 
 def off(document: Document, name: str) -> bool:
     """Does a key belong to a table that is not there? Such a key changes nothing."""
+    if route.off(document, name):
+        return True
     parts = name.split(".")
     if parts[0] not in _TABLES:
         return causes.off(document, name)

@@ -34,6 +34,7 @@ __all__ = [
     "known",
     "lesson",
     "parse",
+    "parsed",
     "plain",
     "shipped",
     "split",
@@ -84,17 +85,22 @@ def parse(path: Path) -> dict[str, Any]:
         raise BadInput(str(path), f"is not text in UTF-8 (byte {error.start + 1}); a scenario is a TOML file") from None
     except OSError as error:
         raise BadInput(str(path), f"cannot be read: {(error.strerror or str(error)).lower()}") from None
+    return parsed(text, str(path))
+
+
+def parsed(text: str, file: str) -> dict[str, Any]:
+    """The TOML document of a text; `file` is named where it is none."""
     if not text.strip():
-        raise BadInput(str(path), 'is empty; a scenario begins with title = "..."')
+        raise BadInput(file, 'is empty; a scenario begins with title = "..."')
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         match = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
         what = str(error).split(" (at ")[0]
-        where = f"{path}:{match[1]}" if match else str(path)
+        where = f"{file}:{match[1]}" if match else file
         raise BadInput(where, f"is not TOML: {what[:1].lower()}{what[1:]}") from None
     except RecursionError:
-        raise BadInput(str(path), "is not TOML: nested too deeply") from None
+        raise BadInput(file, "is not TOML: nested too deeply") from None
 
 
 def split(document: Mapping[str, Any], file: str) -> tuple[dict[str, Any], dict[str, Origin]]:

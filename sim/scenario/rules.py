@@ -54,6 +54,7 @@ def queue_rules(profile: Profile, number: Callable[[str], object]) -> retry.Queu
         most_attempts=int(optional("server.most_attempts", 0)),
         resubmit_after=optional("server.resubmit_after", math.inf),
         nxdomain_retries=number("server.nxdomain") == "temporary",
+        null_mx_retries=number("server.null_mx") == "temporary",
         suspend_for=optional("server.suspend_for", 0.0),
         suspend_after=int(optional("server.suspend_after", 1)),
     )

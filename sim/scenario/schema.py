@@ -19,6 +19,7 @@ from sim.scenario.fields import Table as _Table
 from sim.scenario.fields import key as _key
 from sim.scenario.fields import of_profile as _of_profile
 from sim.scenario.listing import Listing
+from sim.scenario.route import Route
 from sim.scenario.week import Days, Week
 
 __all__ = [
@@ -61,6 +62,7 @@ class Server(_Table):
     suspend_for: Duration | None = _of_profile("mail to a dead next hop is deferred without an attempt for this long", "s", ge=0)
     suspend_after: int | None = _of_profile("failed connections in a row that make a next hop dead", ge=1, le=1000)
     nxdomain: Literal["permanent", "temporary"] | None = _of_profile("what a domain that does not exist is: an NDR at once, or Retry")
+    null_mx: Literal["permanent", "temporary"] | None = _of_profile("what a domain with a null MX is: an NDR at once, or Retry")
     glitch_retries: int | None = _of_profile("quick retries before that, where the server makes them", ge=0, le=15)
     glitch_interval: Duration | None = _of_profile("wait between quick retries", "s", gt=0)
     message_retry: Duration | None = _of_profile("wait of one message that was refused 4xx", "s", gt=0)
@@ -71,6 +73,7 @@ class Server(_Table):
     connections_per_hop: int | None = _of_profile("outbound connections at most, to one next hop", ge=1, le=100_000)
     messages_per_connection: int | None = _of_profile("messages carried by one connection at most", ge=1, le=100_000)
     connect_timeout: Duration | None = _of_profile("time a silent address holds a connection", "s", gt=0)
+    addresses_tried: int | None = _of_profile("addresses of a next hop that one attempt tries at most", ge=1, le=1000)
     dns_timeout: Duration | None = _of_profile("time an unanswered DNS query holds a connection", "s", gt=0)
     reports_failures: bool | None = _of_profile("are failure and delay notices sent at all")
 
@@ -213,6 +216,15 @@ class Spam(_Table):
         "of the sender domains that resolve, those whose host is busy most of the time (421)",
         "share",
         "assumed, fitted to the story; no source",
+        Tag.ASSUMED,
+        "0 %",
+        "10 %",
+    )
+    null_mx: Share = _key(
+        "0 %",
+        "of the sender domains that resolve, those that say they take no mail: a null MX",
+        "share",
+        "assumed; no source, and none before RFC 7505 of June 2015",
         Tag.ASSUMED,
         "0 %",
         "10 %",
@@ -378,6 +390,34 @@ class World(_Table):
         "3 h", "mean length of a busy spell of a busy host; a third of it between two", "s", "assumed", Tag.ASSUMED, "20 min", "12 h"
     )
     session: Duration = _key("2 s", "mean time to connect and deliver one message", "s", "assumed", Tag.ASSUMED, "1 s", "10 s")
+    several: Share = _key(
+        "0 %",
+        "next hops with several addresses: more than one MX host, or more than one address of it",
+        "share",
+        "assumed; no source",
+        Tag.ASSUMED,
+        "0 %",
+        "60 %",
+    )
+    addresses: int = _key(2, "how many addresses these have", "", "assumed; no source", Tag.ASSUMED, 2, 5, ge=2, le=100)
+    first_dead: Share = _key(
+        "0 %",
+        "of them, where the host answers, those whose first address is dead and the second answers; large providers left out",
+        "share",
+        "assumed; no source",
+        Tag.ASSUMED,
+        "0 %",
+        "10 %",
+    )
+    full_for_good: Share = _key(
+        "0 %",
+        "full mailboxes that are refused for good (552); the others are for now (452), for ever",
+        "share",
+        "assumed; both are seen (FACTS 3.1), how often has no source",
+        Tag.ASSUMED,
+        "0 %",
+        "100 %",
+    )
     reply_lag: Duration = _key("3 s", "mean time from delivery to the autoreply", "s", "assumed", Tag.ASSUMED, "1 s", "60 s")
 
 
@@ -574,6 +614,7 @@ class Document(_Table):
     spam: Spam = Field(default_factory=Spam)
     filter: Filter = Field(default_factory=Filter)
     world: World = Field(default_factory=World)
+    route: Route = Field(default_factory=Route)
     verdict: Verdict = Field(default_factory=Verdict)
     detection: Detection = Field(default_factory=Detection)
     absence: list[Absence] = Field(default_factory=list)

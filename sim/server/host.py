@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
 import simpy
 
-from sim.mail import HERE, NULL_SENDER, OUTGOING, Answer, Code, Dsn, Ints, Kind, Outcome, Truth, born
+from sim.mail import HERE, NULL_SENDER, OUTGOING, SMARTHOST, Answer, Code, Dsn, Ints, Kind, Outcome, Truth, born
 from sim.names import Names
 from sim.policy.acquaintance import Acquaintance
 from sim.policy.autoreply import Audience, History
 from sim.policy.own import Own
+from sim.profiles import Profile
 from sim.record import SCHEMA, Record, RunInfo, Table
 from sim.scenario import Scenario
 from sim.server import ledger
@@ -29,8 +30,9 @@ from sim.server.inbound import InForce, deliver
 from sim.server.ledger import Batch, Born, Ledger
 from sim.server.loops import Loops
 from sim.server.outward import NOTICE, Outward
+from sim.server.relay import Relay
 from sim.server.reputation import Reputation
-from sim.server.transport import Message
+from sim.server.transport import Done, Message, Outside
 from sim.server.transport.processes import Transport
 from sim.units import Seconds
 from sim.workload import Gated, Rows, empty, in_order, join
@@ -55,8 +57,11 @@ class Host:
         self.scenario, self.policy, self.seed, self.replication = scenario, policy, seed, replication
         self.env = simpy.Environment()
         self.world, self.workload = world, workload
-        self.reputation = Reputation(world, scenario)
-        self.transport = Transport(scenario.queue_rules(), self.reputation if math.isfinite(self.reputation.lag) else world)
+        facing = world if scenario.relay is None else _beyond(scenario, world)  # the outside as the server that faces it meets it
+        self.reputation = Reputation(facing, scenario)
+        outside: Outside = self.reputation if math.isfinite(self.reputation.lag) else facing
+        self.relay = None if scenario.relay is None else Relay(scenario, world, outside)
+        self.transport = Transport(scenario.queue_rules(), self.relay or outside)
         self.rule, self.history = scenario.filter(), History()
         office = scenario.document.office
         boxes = office.mailboxes
@@ -152,16 +157,38 @@ class Host:
         self.pending = self.pending[len(now) :]
         self.transport.submit(now)
         done = self.transport.advance(until)
-        for m in done.settled:
+        for notice in self._notices(done, self.scenario.profile, HERE):
+            self._send(notice)
+        left = done.settled
+        if self.relay is not None:
+            left = self._relayed(self.relay, done, until)
+        for m in left:
             note = self.ledger.sent.get(m.id)
-            if m.dsn is Dsn.SENT:
-                self._send(self.outward.notice(m, note, Kind.FAILURE, m.settled_at))
             if note is not None and m.outcome is Outcome.DELIVERED:
                 self._arrived(m, note)
-        told = self.scenario.profile.delays_autoreplies
+
+    def _notices(self, done: Done, profile: Profile, by: int) -> Iterator[Born]:
+        """The reports on what a server could not deliver, or not yet."""
+        for m in done.settled:
+            if m.dsn is Dsn.SENT:
+                yield self.outward.notice(m, self.ledger.sent.get(m.id), Kind.FAILURE, m.settled_at, by)
         for at, m in done.delayed:
-            if m.sender != NULL_SENDER and (told or m.id & 15 != Kind.AUTOREPLY):
-                self._send(self.outward.notice(m, self.ledger.sent.get(m.id), Kind.DELAY, at))
+            if m.sender != NULL_SENDER and (profile.delays_autoreplies or m.id & 15 != Kind.AUTOREPLY):
+                yield self.outward.notice(m, self.ledger.sent.get(m.id), Kind.DELAY, at, by)
+
+    def _relayed(self, relay: Relay, done: Done, until: Seconds) -> list[Message]:
+        """What our server handed over goes on from the smarthost, whose reports come back as mail from outside. What left it."""
+        relay.late.update(m.id for _, m in done.delayed)
+        relay.take(done.settled)
+        beyond = relay.advance(until)
+        beyond.delayed = [(at, m) for at, m in beyond.delayed if m.id not in relay.late]
+        for notice in self._notices(beyond, relay.profile, SMARTHOST):
+            if notice.next_hop != HERE:
+                self.ledger.sent[notice.id] = notice
+                relay.submit(_message(notice))
+            elif notice.accepted_at < self.scenario.horizon:  # else it is still under way when the run ends
+                self.ledger.stayed.append(notice)
+        return beyond.settled
 
     def _arrived(self, message: Message, note: Born) -> None:
         """What the outside makes of a message that has arrived there."""
@@ -219,7 +246,11 @@ class Host:
         if kind is not Kind.OUTBOUND:  # a message without a note is mail that our people write
             truth = Truth(int(rows.truth[i]))
             self.ledger.sent[id] = Born(id, -1, truth, sender, int(rows.sender_domain[i]), recipient, hop, size, at)
-        self.pending.append(Message(id, sender, recipient, hop, size, at))
+        self._queue(Message(id, sender, recipient, hop, size, at))
+
+    def _queue(self, message: Message) -> None:
+        """Hand a message to the transport in its time, by the route that all mail takes."""
+        self.pending.append(message if self.relay is None else self.relay.first_leg(message))
 
     def _send(self, message: Born) -> None:
         """Hand a message to the transport in its time, or to a mailbox here at once."""
@@ -227,12 +258,12 @@ class Host:
             self.ledger.stayed.append(message)
             return
         self.ledger.sent[message.id] = message
-        self.pending.append(Message(message.id, message.sender, message.recipient, message.next_hop, message.size, message.accepted_at))
+        self._queue(_message(message))
 
     # What it leaves.
 
     def _record(self) -> Record:
-        scenario, transport = self.scenario, self.transport
+        scenario, transport, relay = self.scenario, self.transport, self.relay
         info = RunInfo(
             scenario.name,
             self.policy,
@@ -248,8 +279,11 @@ class Host:
             scenario.document.office.mailboxes,
             tuple(sorted({a.mailbox for a in scenario.absences})),
             scenario.alarms(),
+            relay.profile.name if relay is not None else "",
+            relay.transport.queued() if relay is not None else 0,
         )
-        messages, attempts = self.ledger.messages(transport.messages), ledger.attempts(transport.attempts)
+        messages = self.ledger.messages(transport.messages, relay.bound if relay is not None else {})
+        attempts = ledger.attempts(transport.attempts)
         tables = {
             "messages": messages,
             "queues": ledger.queues(transport.episodes),
@@ -257,6 +291,12 @@ class Host:
             "hours": ledger.hours(messages, attempts),
             "acts": self._acts(),
         }
+        if relay is not None:
+            tables |= {
+                "relay_messages": self.ledger.relayed(relay.transport.messages),
+                "relay_queues": ledger.queues(relay.transport.episodes),
+                "relay_attempts": ledger.attempts(relay.transport.attempts),
+            }
         return Record(tables, info, self.names)
 
     def _acts(self) -> Table:
@@ -274,11 +314,24 @@ class Host:
             rows.append((cause.since, cause.until, f"cause {cause.name.replace('_', '-')}", who))
         for breaker in self.breakers.values():
             rows += [(since, until, "breaker open", "server") for since, until in breaker.spans]
+        listed = "server" if self.relay is None else "smarthost"
         for name, since, until in self.reputation.listings():
             if since < self.scenario.horizon:
-                rows.append((since, min(until, self.scenario.horizon), f"listed by {name.replace('_', '-')}", "server"))
+                rows.append((since, min(until, self.scenario.horizon), f"listed by {name.replace('_', '-')}", listed))
         rows.sort(key=lambda row: row[0])
         return {name: np.array([row[i] for row in rows], dtype=column.dtype) for i, (name, column) in enumerate(SCHEMA["acts"].items())}
+
+
+def _beyond(scenario: Scenario, world: World) -> World:
+    """The outside as a scenario's smarthost meets it."""
+    connect, dns, tried = (
+        float(str(scenario.relay_number(f"server.{key}"))) for key in ("connect_timeout", "dns_timeout", "addresses_tried")
+    )
+    return world.as_met_by(connect, dns, int(tried))
+
+
+def _message(born: Born) -> Message:
+    return Message(born.id, born.sender, born.recipient, born.next_hop, born.size, born.accepted_at)
 
 
 def _version() -> str:

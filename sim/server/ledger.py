@@ -6,7 +6,7 @@ asked for at the end. Nothing here decides anything.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -58,14 +58,22 @@ class Ledger:
     sent: dict[int, Born] = field(default_factory=dict)  # handed to the transport, by id
     stayed: list[Born] = field(default_factory=list)  # delivered to a mailbox here at once
 
-    def messages(self, carried: Sequence[Message]) -> Table:
-        """The table of messages in order of (accepted_at, id), with the senders' domains, which put names on senders."""
-        parts = [_inbound(batch) for batch in self.batches] + [self._carried(carried), self._stayed()]
+    def messages(self, carried: Sequence[Message], bound: Mapping[int, int]) -> Table:
+        """The table of messages in order of (accepted_at, id), with the domains of senders and recipients, which put names on them.
+
+        `bound`: the recipient's domain of messages that a smarthost takes, by id; of the others it is the next hop."""
+        parts = [_inbound(batch) for batch in self.batches] + [self._carried(carried, bound), self._stayed()]
         messages = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         order = np.lexsort((messages["id"], messages["accepted_at"]))
         return {name: column[order] for name, column in messages.items()}
 
-    def _carried(self, carried: Sequence[Message]) -> Table:
+    def relayed(self, carried: Sequence[Message]) -> Table:
+        """The table of messages of a smarthost, in order of (accepted_at, id)."""
+        messages = self._carried(carried, {})
+        order = np.lexsort((messages["id"], messages["accepted_at"]))
+        return {name: messages[name][order] for name in SCHEMA["relay_messages"]}
+
+    def _carried(self, carried: Sequence[Message], bound: Mapping[int, int]) -> Table:
         """What the transport took. Mail that our people write to the outside needs no note."""
         born = [self.sent.get(m.id) for m in carried]
         return _table(
@@ -76,6 +84,7 @@ class Ledger:
             kind=[m.id & 15 for m in carried],
             truth=[b.truth if b else Truth.WANTED for b in born],
             sender_domain=[b.sender_domain if b else HERE for b in born],
+            recipient_domain=[bound.get(m.id, m.next_hop) for m in carried],
             **{
                 name: [getattr(m, name) for m in carried]
                 for name in (
@@ -144,9 +153,10 @@ def _inbound(batch: Batch) -> Table:
 
 
 def _table(n: int, **columns: object) -> Table:
-    """All columns of `messages`, and the sender's domain; what is not given is 0, times NaN."""
+    """All columns of `messages`, and the domains of sender and recipient; what is not given is 0, times NaN."""
     table: Table = {}
-    for name, column in [*SCHEMA["messages"].items(), ("sender_domain", SCHEMA["messages"]["next_hop"])]:
+    domain = SCHEMA["messages"]["next_hop"]
+    for name, column in [*SCHEMA["messages"].items(), ("sender_domain", domain), ("recipient_domain", domain)]:
         missing = np.nan if name.endswith("_at") else 0
         table[name] = np.broadcast_to(np.asarray(columns.get(name, missing), dtype=column.dtype), n)
     return table

@@ -79,14 +79,16 @@ class Outward:
         yield from self._receipts(rows, outcome, absent)
         yield from self._forwards(rows, outcome)
 
-    def notice(self, about: Message, cause: Born | None, kind: Kind, at: Seconds) -> Born:
-        """The report on a message of the transport to its sender: one of ours gets it at once, somebody outside as a message. In a notice,
-        n is the kind of the message that it reports, and that one's own n."""
+    def notice(self, about: Message, cause: Born | None, kind: Kind, at: Seconds, by: int = HERE) -> Born:
+        """The report on a message of a transport to its sender: one of ours gets it at once, somebody outside as a message. In a notice,
+        n is the kind of the message that it reports, and that one's own n. `by`: the domain that reports; not ours, the report comes to
+        our people from outside, and so a while later."""
         id = born(about.id >> 20, kind, about.id & 0xFFFFF)
         if cause is None or place(about.sender) is Place.OFFICE:
-            return Born(id, about.id, Truth.INTERNAL, NULL_SENDER, HERE, about.sender, HERE, NOTICE, at)
+            comes = at if by == HERE else grid(at + self.lag)
+            return Born(id, about.id, Truth.INTERNAL, NULL_SENDER, by, about.sender, HERE, NOTICE, comes)
         truth = self.truth(about.sender, cause.sender_domain)
-        return Born(id, about.id, truth, NULL_SENDER, HERE, about.sender, cause.sender_domain, NOTICE, grid(at + self.lag))
+        return Born(id, about.id, truth, NULL_SENDER, by, about.sender, cause.sender_domain, NOTICE, grid(at + self.lag))
 
     def truth(self, who: int, domain: int) -> Truth:
         """What an outside sender really is."""

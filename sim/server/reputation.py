@@ -74,9 +74,9 @@ class Reputation:
                 return Code.LISTED
         return self.world.accepts(hop, recipient, met, now)
 
-    def seconds(self, code: Code, message: int, attempt: int, opens: bool, size: int) -> Seconds:
+    def seconds(self, hop: int, code: Code, message: int, attempt: int, opens: bool, size: int) -> Seconds:
         """As the world says."""
-        return self.world.seconds(code, message, attempt, opens, size)
+        return self.world.seconds(hop, code, message, attempt, opens, size)
 
     def asks(self, hop: int, number: int) -> bool:
         """Does a destination refuse whom a list has?"""

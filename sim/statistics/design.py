@@ -20,9 +20,10 @@ import numpy as np
 from sim.statistics.intervals import LEVEL
 from sim.units import Floats
 
-__all__ = ["LEVELS", "Effect", "Share", "screen", "screening", "shares", "sharing"]
+__all__ = ["LEVELS", "STEP", "Effect", "Share", "screen", "screening", "shares", "sharing"]
 
 LEVELS: Final = 4  # of Morris's grid: 0, 1/3, 2/3, 1
+STEP: Final = LEVELS / (2 * (LEVELS - 1))  # by which an input moves, as a share of its band
 _RESAMPLES: Final = 200
 
 

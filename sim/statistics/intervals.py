@@ -38,6 +38,17 @@ class Estimate:
         """Upper end of the interval."""
         return self.mean + self.half_width
 
+    def __str__(self) -> str:
+        """`101.8 ± 3.3`: the half-width to two digits, or as many as it has before the point, and the mean to the same place."""
+        if math.isnan(self.mean):
+            return "no value"
+        if math.isnan(self.half_width):
+            return f"{self.mean:,.4g} (no interval)"
+        if not self.half_width > 0:
+            return f"{self.mean:,.{0 if self.mean.is_integer() else 2}f} ± 0"
+        places = max(0, 1 - math.floor(math.log10(self.half_width)))
+        return f"{self.mean:,.{places}f} ± {self.half_width:,.{places}f}"
+
 
 @dataclass(frozen=True, slots=True)
 class Bracket:

@@ -30,8 +30,8 @@ class Outside(Protocol):
     def accepts(self, hop: int, recipient: int, met: Seconds, now: Seconds) -> Code:
         """What a host that answers says to a recipient; `met` is when it first saw this sender and recipient."""
 
-    def seconds(self, code: Code, message: int, attempt: int, opens: bool, size: int) -> Seconds:
-        """How long an attempt holds its connection."""
+    def seconds(self, hop: int, code: Code, message: int, attempt: int, opens: bool, size: int) -> Seconds:
+        """How long an attempt at a next hop holds its connection."""
 
 
 @dataclass(slots=True, eq=False)

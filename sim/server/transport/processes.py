@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 
 import simpy
 
-from sim.mail import CONNECTION_FAILURES, PERMANENT, Code, Dsn, Outcome
+from sim.mail import CONNECTION_FAILURES, NO_HOST, PERMANENT, Code, Dsn, Outcome
 from sim.policy import bounce, retry
 from sim.policy.retry import QueueRules
 from sim.record import EndedBy
@@ -256,7 +256,7 @@ class Transport:
         if code is Code.OK:
             met = self._met.setdefault((message.sender, message.recipient), now)
             code = self.world.accepts(queue.next_hop, message.recipient, met, now)
-        seconds = self.world.seconds(code, message.id, message.attempts, opens, message.size)
+        seconds = self.world.seconds(queue.next_hop, code, message.id, message.attempts, opens, message.size)
         message.connection_seconds += seconds
         self.attempts.append((message.id, now, queue.next_hop, code, seconds))
         self.instant.after(seconds, Rank.ATTEMPT_END, queue.next_hop, message.id, self._ended, queue, connection, message, code, seconds)
@@ -267,11 +267,11 @@ class Transport:
         message.under_way = False
         del queue.carried[message.id]
         message.last_code = code
-        final = code in PERMANENT and not (code is Code.NXDOMAIN and self.rules.nxdomain_retries)
-        failed = code in CONNECTION_FAILURES or (code is Code.NXDOMAIN and not final)
+        final = code in PERMANENT and not self.rules.retries(code)
+        failed = code in CONNECTION_FAILURES or (code in NO_HOST and not final)
         if failed:
             self._fail(queue, code, seconds)
-        elif code is not Code.NXDOMAIN and not queue.asleep:  # asleep: a sibling has failed meanwhile
+        elif code not in NO_HOST and not queue.asleep:  # asleep: a sibling has failed meanwhile
             self._answered(queue)
         if code is Code.OK:
             self.settle(message, Outcome.DELIVERED)
@@ -290,7 +290,7 @@ class Transport:
                 self.family.refused(queue, message)
         more = queue.ready and not (queue.asleep or queue.frozen or failed)
         if more and connection.carried < self.rules.messages_per_connection:
-            self._attempt(queue, connection, opens=code is Code.NXDOMAIN)
+            self._attempt(queue, connection, opens=code in NO_HOST)
         else:
             queue.connections -= 1
             self.open -= 1
