@@ -4,6 +4,8 @@ import sim
 story = sim.load("sbs_2003")
 record = sim.run(story)                 # one run; its tables are DataFrames: record.messages, record.queues ...
 sim.measure(record)["strangers_told"]
+for line in sim.events(record):         # a readable log, in order of time
+    ...
 result = sim.compare(story)             # policies side by side
 assert sim.check(story)                 # what the scenario expects of itself
 sim.plots.story(result)                 # a matplotlib Figure
@@ -15,13 +17,14 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Final
 
-__all__ = ["check", "compare", "load", "measure", "plots", "run", "sweep", "weigh"]
+__all__ = ["check", "compare", "events", "load", "measure", "plots", "run", "sweep", "weigh"]
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from sim import plots
     from sim.experiment import compare
     from sim.measures import measure
+    from sim.report.events import events
     from sim.runs import run
     from sim.scenario import load
     from sim.sensitivity import weigh
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 _WHERE: Final = {
     "check": "sim.trial",
     "compare": "sim.experiment",
+    "events": "sim.report.events",
     "load": "sim.scenario",
     "measure": "sim.measures",
     "plots": "sim.plots",

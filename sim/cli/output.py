@@ -6,13 +6,18 @@ replaced.
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 from sim.errors import BadOutput
 
-__all__ = ["check", "check_folder", "emit", "note", "write"]
+__all__ = ["check", "check_folder", "emit", "note", "stream", "write"]
+
+_BLOCK: Final = 500  # lines written at a time
 
 
 def check(path: str) -> None:
@@ -73,6 +78,24 @@ def write(path: str, content: str | bytes) -> None:
             beside.unlink(missing_ok=True)
     except OSError as error:
         raise BadOutput(path, f"cannot be written: {_reason(error)}") from None
+
+
+def stream(path: str, lines: Iterable[str]) -> None:
+    """Write lines as they come; a file appears whole or not at all."""
+    blocks = iter(lines)
+    if path == "-" or (os.path.exists(path) and not os.path.isfile(path)):
+        while block := list(itertools.islice(blocks, _BLOCK)):
+            write(path, "\n".join(block) + "\n")
+        return
+    beside = _beside(Path(path))
+    try:
+        with beside.open("w", encoding="utf-8", newline="\n") as file:
+            file.writelines(f"{line}\n" for line in blocks)
+        beside.replace(path)
+    except OSError as error:
+        raise BadOutput(path, f"cannot be written: {_reason(error)}") from None
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def emit(text: str) -> None:

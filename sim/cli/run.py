@@ -25,6 +25,9 @@ def run(
     replay: Replay = "",
     replay_wanted: ReplayWanted = "",
     compress: Compress = "",
+    events: Annotated[
+        str, typer.Option("--events", metavar="FILE", help="Write a readable log of the run; - for standard output and nothing else there.")
+    ] = "",
     save: Annotated[str, typer.Option("--save", metavar="DIR", help="Save the record's tables as Parquet in a new directory.")] = "",
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing.")] = False,
 ) -> None:
@@ -52,14 +55,21 @@ def run(
         if os.path.exists(save):
             raise BadOutput(save, "exists already; name a new directory")
         output.check(save)
+    if events:
+        output.check(events)
     record = runs.run(found, policy, seed, replication)
     if save:
         record.save(save)
-    if not quiet:
+    if events:
+        from sim.report.events import events as lines
+
+        output.stream(events, lines(record))
+    if not quiet and events != "-":
         for time in times:
             output.emit(queue_view(found, record, time) + "\n")
         output.emit(what_happened(found, record))
         if cut := found.what_was_cut():
             output.emit(cut)
-        if save:
-            output.note(f"Written: {save}")
+        written = [name for name in (save, events) if name]
+        if written:
+            output.note(f"Written: {', '.join(written)}")
