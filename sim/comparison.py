@@ -289,7 +289,7 @@ def decide(
         told = outcome.measures["wanted_told"].mean
         if reach.mean >= 0 and own.mean > 0 and told > 0:
             if min(reach.low, own.low) < 0:
-                open_question = name
+                open_question = name if name in POLICIES else open_question or name
             elif best is None or told > best[0]:
                 best = (told, name)
     if best is not None:
