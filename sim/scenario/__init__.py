@@ -397,10 +397,12 @@ class Scenario:
 
     def scale(self) -> str:
         """What `tested_with` changes, in words; empty where there is none: `office.mailboxes 400 instead of 40000`."""
-        own = {item.key: reader.plain(item.value) for item in self.inputs()}
-        return ", ".join(
-            f"{key} {reader.plain(value)} instead of {own.get(key, 'none')}" for key, value in self.document.tested_with.items()
-        )
+
+        def said(value: object) -> str:
+            return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else reader.plain(value)
+
+        own = {item.key: item.value for item in self.inputs()}
+        return ", ".join(f"{key} {said(value)} instead of {said(own.get(key))}" for key, value in self.document.tested_with.items())
 
     def with_replay(self, spam: Corpus | None = None, wanted: Corpus | None = None) -> Scenario:
         """The same scenario with its spam, or its wanted mail from outside, replaced by real messages."""
