@@ -40,6 +40,8 @@ __all__ = [
     "estimate",
     "estimates",
     "known_measure",
+    "longer_wait",
+    "quiet",
     "value",
 ]
 
@@ -233,6 +235,18 @@ class Comparison:
         return f"<Comparison of {', '.join(self.policies)} on {self.scenario.name}: {self.verdict.answer}, {self.replications} runs>"
 
 
+def quiet(policies: Mapping[str, Outcome]) -> Outcome | None:
+    """The policy under which no reply goes to the outside; None where it was not played."""
+    return next((policies[name] for name in ("off", "internal-only") if name in policies and policies[name].available), None)
+
+
+def longer_wait(policies: Mapping[str, Outcome], outcome: Outcome) -> float:
+    """Seconds by which wanted mail waits longer for a free connection than without replies to the outside; where no such policy was played,
+    the whole wait."""
+    without = quiet(policies)
+    return outcome.measures["wanted_wait"].mean - (without.measures["wanted_wait"].mean if without is not None else 0.0)
+
+
 def decide(
     scenario: Scenario,
     policies: Mapping[str, Outcome],
@@ -263,8 +277,8 @@ def decide(
 
     wide = policies[widest]
     gain = margin(wide.rows)
-    waits = wide.measures["wanted_wait"].mean > 1.0
-    narrow = next((policies[name] for name in ("off", "internal-only") if name in policies and policies[name].available), wide)
+    narrow = quiet(policies) or wide
+    waits = longer_wait(policies, wide) > 1.0
     refused = wide.measures["wanted_refused"].mean - narrow.measures["wanted_refused"].mean >= 1.0
     throttled = wide.measures["wanted_throttled"].mean - narrow.measures["wanted_throttled"].mean >= 1.0  # NaN where mail meets no limit
     positive = gain.mean > 0 and not waits and not refused and not throttled

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sim.comparison import Assumption, Comparison, Outcome
+from sim.comparison import Assumption, Comparison, Outcome, longer_wait
 from sim.profiles import Tag
 from sim.profiles.responders import NOT_HERE
 from sim.report import route
-from sim.report.arguments import arguments, how_to_measure
+from sim.report.arguments import arguments, how_to_measure, notices
 from sim.report.figures import about, away, number, replay
 from sim.report.statistics import Rows, statistics, tables
 from sim.scenario import A_DEFAULT, Scenario
@@ -52,6 +52,7 @@ class Answer:
     footer: str
     reproduce: str
     replay: tuple[str, ...] = field(default=())
+    why_title: str = "Why"  # what the arguments that hold are to the answer
     statistics: tuple[str, ...] = field(default=())
     tables: tuple[tuple[str, Rows], ...] = field(default=())  # what stands above it, and its rows
 
@@ -67,6 +68,7 @@ def answer(comparison: Comparison, command: str = "", percentiles: Sequence[floa
         cost_and_gain=_cost_and_gain(comparison, wide),
         table=_table(comparison),
         decided=_decided(comparison),
+        why_title="What speaks against it all the same" if comparison.verdict.answer == "yes" else "Why",
         why=why,
         not_arguments=against,
         not_modelled=missing,
@@ -108,6 +110,9 @@ def answer(comparison: Comparison, command: str = "", percentiles: Sequence[floa
 def sentence(comparison: Comparison) -> str:
     """What to do, in one sentence."""
     verdict = comparison.verdict
+    if comparison.scenario.main_absentee < 0:
+        name = comparison.scenario.name
+        return f"Nobody is away in this scenario, so no reply policy changes anything: `mailflow run {name}` shows what fills the queues."
     if verdict.answer == "yes":
         return "Go ahead: let the replies go to everyone."
     if verdict.answer == "yes-to":
@@ -154,11 +159,13 @@ def _safe_meanwhile(comparison: Comparison) -> str:
 
 def _cost_and_gain(comparison: Comparison, wide: Outcome) -> str:
     m = wide.measures
+    if comparison.scenario.main_absentee < 0:
+        return f"Whatever the policy, at most {number(m['queues_in_retry_all_peak'], 'queues_in_retry_all_peak')} queues stand in Retry."
     days, who = _days_away(comparison), away(comparison.scenario)
     if comparison.widest == "external":
         cost = f"With replies to everyone, in {days} {about(m['strangers_told'])} strangers would learn that {who} is away"
         if m["notices_to_user"].mean >= 1:
-            cost += f", and about {about(m['notices_to_user'])} failure and delay notices would come back in all"
+            cost += f", and about {about(m['notices_to_user'])} {notices(comparison.scenario)} would come back in all"
         return f"{cost}; {about(m['wanted_told'])} of {about(m['wanted_writers'])} wanted people would be told."
     return f"{about(m['wanted_told'])} of {about(m['wanted_writers'])} wanted people would be told in {days}."
 
@@ -182,10 +189,10 @@ def _table(comparison: Comparison) -> Table:
     rows = []
     for name, outcome in comparison.policies.items():
         if outcome.available:
-            wait = outcome.measures["wanted_wait"].mean
+            wait = longer_wait(comparison.policies, outcome)
             cells = [number(outcome.measures[c], c) for c in columns]
             brief = comparison.scenario.reply_policy(name).switch.brief
-            late = "none" if wait < 0.05 else f"{wait:.1f} s"
+            late = "none" if wait < 0.05 else f"{wait:,.1f} s"
             if outcome.measures["wanted_throttled"].mean >= 0.5:  # NaN: there is no smarthost
                 late = f"{about(outcome.measures['wanted_throttled'])} at the limit"
             rows.append((name, *cells, late, brief))
@@ -221,6 +228,7 @@ def _decided(comparison: Comparison) -> tuple[str, ...]:
         lines.append(f"Filter {kind} on {comparison.scenario.profile.short}: {comparison.scenario.profile.filters[kind]}.")
     lines += route.decided(comparison)
     lines += _replies(comparison.scenario)
+    lines += [f"{note}." for note in [comparison.scenario.autoresponder.overstated] if note and comparison.widest == "external"]
     lines += [f"Policy {name} is {o.not_here}. It is simulated." for name, o in comparison.policies.items() if o.not_here]
     if comparison.scenario.document.breaker is not None:
         opened = number(comparison.policies[comparison.widest].measures["breaker_open"], "breaker_open")
@@ -264,16 +272,18 @@ def _band(item: Assumption) -> str:
 
 
 def _gain(comparison: Comparison) -> tuple[str, ...]:
-    lines = []
+    lines: list[str] = []
     wide = comparison.policies[comparison.widest].measures
     policy = comparison.policies.get(comparison.verdict.policy)
+    if comparison.scenario.main_absentee < 0:
+        return ()
     told, writers = wide["wanted_told"], wide["wanted_writers"]
     everybody = "all" if about(told) == about(writers) else f"{number(told, 'wanted_told')} of"
     lines.append(
         f"Replies to everyone would tell {everybody} {number(writers, 'wanted_writers')} wanted people who write that "
         f"{away(comparison.scenario)} is away; without them, these people hear nothing: name a deputy."
     )
-    if policy is not None and policy.available and policy.name != comparison.widest:
+    if policy is not None and policy.available and policy.name not in (comparison.widest, "off", "internal-only"):
         told, strangers = policy.measures["wanted_told"], policy.measures["strangers_told"]
         lines.append(f"{policy.name} tells {number(told, 'wanted_told')} of them and {number(strangers, 'strangers_told')} strangers.")
         if policy.name == "partners-only" and strangers.mean < 0.5:
@@ -309,7 +319,12 @@ def _change_mind(comparison: Comparison) -> tuple[str, ...]:
 
 def _by_hand(comparison: Comparison) -> tuple[str, ...]:
     estimate = by_hand(comparison.scenario)
-    if estimate is None or comparison.widest != "external" or comparison.scenario.document.filter.kind != "none":
+    if (
+        estimate is None
+        or estimate.others > estimate.messages
+        or comparison.widest != "external"
+        or comparison.scenario.document.filter.kind != "none"
+    ):
         return ()
     scenario, times = comparison.scenario, comparison.times
     mine = [a for a in scenario.absences if a.mailbox == scenario.main_absentee]

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import math
 
-from sim.comparison import Comparison
+from sim.comparison import Comparison, longer_wait, quiet
+from sim.mail import Flag
+from sim.profiles import Tag
 from sim.report import route
 from sim.report.figures import about, away, number
+from sim.scenario import Scenario
 from sim.scenario.listing import lists
 from sim.units import HOUR, clock
 
-__all__ = ["arguments", "how_to_measure"]
+__all__ = ["arguments", "how_to_measure", "notices"]
 
 
 _LATE = 0.25  # days by which a compromise must be noticed later to count as hidden
@@ -23,6 +26,8 @@ def arguments(comparison: Comparison) -> tuple[tuple[str, ...], tuple[str, ...],
     """Arguments that hold, that do not, and that are not modelled."""
     scenario, wide = comparison.scenario, comparison.policies[comparison.widest]
     m = wide.measures
+    if scenario.main_absentee < 0:
+        return (), ("anything about replies (nobody is away)",), ()
     holds: list[str] = []
     fails: list[str] = []
     if comparison.widest == "external":
@@ -36,22 +41,24 @@ def arguments(comparison: Comparison) -> tuple[tuple[str, ...], tuple[str, ...],
             fails.append("strangers told (fewer than one)")
         if m["notices_to_user"].mean >= 1:
             holds.append(
-                f"Failure and delay notices come back to {away(scenario, 'the absent')}: "
-                f"{number(m['notices_to_user'], 'notices_to_user')} messages. "
-                "It holds only where the return path of a reply is the user, which is not documented for this server; with a "
-                "null return path, none."
+                f"{notices(scenario).capitalize()} come back to {away(scenario, 'the absent')}: "
+                f"{number(m['notices_to_user'], 'notices_to_user')} messages. {_return_path(scenario)}"
             )
         else:
             fails.append("notices that flood the absent user (none)")
         limit = scenario.document.verdict.alert_queues
-        if math.isfinite(wide.alert_at):
+        narrow = quiet(comparison.policies)
+        if narrow is not None and narrow.alert_at <= wide.alert_at < math.inf:
+            day = clock(narrow.alert_at).rpartition(" ")[0]
+            fails.append(f"the look of the queues (an alert at more than {limit} in Retry fires by {day} without replies, too)")
+        elif math.isfinite(wide.alert_at):
             holds.append(
                 f"The queues look like a compromise: an alert at more than {limit} queues in Retry (assumed) would fire in most runs by "
                 f"{clock(wide.alert_at).rpartition(' ')[0]}, each run's highest moment has on average "
                 f"{number(m['queues_in_retry_peak'], 'queues_in_retry_peak')} queues in Retry, and the published rule of KB 909005, which "
                 f"asks whether postmaster is the sender, would call it {_verdict_of_rule_a(comparison)}, wrongly, on "
                 f"{number(m['rule_a_wrong_days'], 'rule_a_wrong_days')} days. "
-                "A queue view by sender, or one alert per sender, costs less than doing without replies."
+                f"{_by_sender(scenario)}"
             )
         else:
             why = f"never more than {limit} in Retry in most runs" if scenario.relay is None else route.look_of_the_queues(comparison)
@@ -67,8 +74,12 @@ def arguments(comparison: Comparison) -> tuple[tuple[str, ...], tuple[str, ...],
             fails.append(
                 f"spammers learn that the address is live ({about(m['spammers_told'])}: weak, accepting the mail told them already)"
             )
-    if m["wanted_wait"].mean > 1.0:
-        holds.append(f"Wanted mail waits {number(m['wanted_wait'], 'wanted_wait')} s on average for a free connection.")
+    wait = longer_wait(comparison.policies, wide)
+    if wait > 1.0:
+        holds.append(
+            f"Wanted mail waits {wait:,.0f} s longer on average for a free connection, since dead hosts hold them: allow more connections "
+            "(server.connections)."
+        )
     elif not m["wanted_throttled"].mean >= 1:  # NaN: there is no smarthost
         fails.append("delay of wanted mail (none)")
     hours = scenario.horizon / HOUR
@@ -81,8 +92,37 @@ def arguments(comparison: Comparison) -> tuple[tuple[str, ...], tuple[str, ...],
     return tuple(holds), tuple(fails), missing
 
 
+def notices(scenario: Scenario) -> str:
+    """What comes back of replies, in words."""
+    rules, server = scenario.facing_rules(), scenario.relay or scenario.profile
+    return "failure and delay notices" if math.isfinite(rules.delay_notice) and server.delays_autoreplies else "failure notices"
+
+
+def _return_path(scenario: Scenario) -> str:
+    """What is known of the return path of replies, where notices come back."""
+    known = next((item for item in scenario.inputs() if item.key == "replies.return_path"), None)
+    if known is None or known.tag is Tag.ASSUMED:
+        return (
+            "It holds only where the return path of a reply is the user, which is not documented for this server; with a null return path, "
+            "none."
+        )
+    return f"The return path of a reply is the user here ({known.source}); with a null return path there would be none."
+
+
+def _by_sender(scenario: Scenario) -> str:
+    """What costs less than doing without replies where the queues look like a compromise."""
+    if scenario.responder().user_return_path:
+        return "A queue view by sender, or one alert per sender, costs less than doing without replies."
+    return (
+        "An alert per sender, which leaves out the null sender of these replies, costs less than doing without them; a queue view by "
+        "sender shows them all as one."
+    )
+
+
 def _filter_first(comparison: Comparison) -> str:
     """What a filter before the reply would do: junk helps only where junk is not answered."""
+    if not comparison.scenario.responder().minds(Flag.JUNK):
+        return "Refusing spam before replying removes most; filing it as junk removes none: this responder answers junk."
     junk = next((item for item in comparison.scenario.inputs() if item.key == "replies.ignore_junk"), None)
     if junk is not None and junk.low is not None:
         return (
@@ -109,10 +149,11 @@ def _listing(comparison: Comparison, holds: list[str], fails: list[str]) -> tupl
     found, who = lists(scenario.document), "server" if scenario.relay is None else "smarthost"
     if not found:
         return (f"listing of the {who} ({traps}; switch a list on with --set listing.spamcop.hits=2)",)
-    refused, narrow = m["wanted_refused"].mean, comparison.policies[comparison.baseline].measures["wanted_refused"].mean
+    refused, without = m["wanted_refused"].mean, quiet(comparison.policies)
+    beside = f", {without.measures['wanted_refused'].mean:,.1f} under {without.name}" if without is not None else ""
     text = (
         f"on a list in {m['listed'].mean * 100:.0f} % of runs, for {number(m['listed_hours'], 'listed_hours')} h; wanted mail refused: "
-        f"{number(m['wanted_refused'], 'wanted_refused')} messages, {narrow:,.1f} under {comparison.baseline} ({traps})"
+        f"{number(m['wanted_refused'], 'wanted_refused')} messages{beside} ({traps})"
     )
     if comparison.widest == "external" and refused >= 1:
         holds.append(f"The {who} gets listed and wanted mail is refused: {text}.")
@@ -142,11 +183,11 @@ def _compromise(comparison: Comparison, holds: list[str], fails: list[str]) -> t
     scenario, wide = comparison.scenario, comparison.policies[comparison.widest]
     days = number(wide.measures["false_alarm_days_queues"], "false_alarm_days_queues")
     found = [cause.name.replace("_", " ") for cause in scenario.causes if cause.name in ("infected_pc", "stolen_account", "open_relay")]
-    quiet = next((p for name in ("off", "internal-only") if (p := comparison.policies.get(name)) is not None and p.available), None)
-    if not found or quiet is None or comparison.widest != "external":
+    narrow = quiet(comparison.policies)
+    if not found or narrow is None or comparison.widest != "external":
         how = "--set cause.infected_pc.from='day 4'"
         return (f"a real compromise that hides in the noise (queues raise a false alarm on {days} days; switch one on with {how})",)
-    with_replies, without = (o.measures["compromise_noticed_queues"] for o in (wide, quiet))
+    with_replies, without = (o.measures["compromise_noticed_queues"] for o in (wide, narrow))
     missed = wide.measures["compromise_missed_queues"].mean * 100
     text = (
         f"with replies to everyone an alert on queues tells of the {found[0]} after "
@@ -155,10 +196,20 @@ def _compromise(comparison: Comparison, holds: list[str], fails: list[str]) -> t
         f"{number(without, 'compromise_noticed_queues')} days; it is a false alarm on {days} days"
     )
     if with_replies.mean - without.mean > _LATE:
-        holds.append(f"A real compromise hides in the noise: {text}. Only if somebody watches queues; an alert per sender is not fooled.")
+        holds.append(f"A real compromise hides in the noise: {text}. Only if somebody watches queues. {_per_sender(comparison)}")
     else:
         fails.append(f"a real compromise that hides in the noise ({text})")
     return ()
+
+
+def _per_sender(comparison: Comparison) -> str:
+    """Would an alarm that counts messages by sender tell of the compromise?"""
+    m, limit = comparison.policies[comparison.widest].measures, comparison.scenario.document.detection.messages
+    missed = m["compromise_missed_messages"].mean
+    if missed >= 0.5:
+        return f"An alert at more than {limit} messages an hour by one sender says nothing of it in {missed * 100:.0f} % of runs."
+    noticed = number(m["compromise_noticed_messages"], "compromise_noticed_messages")
+    return f"An alert at more than {limit} messages an hour by one sender tells of it after {noticed} days."
 
 
 _MEASURE = {

@@ -18,6 +18,7 @@ from sim.mail import HERE, Code, Kind, Outcome, Place
 from sim.measures import MEASURES, View
 from sim.policy import retry
 from sim.record import Record
+from sim.report.arguments import notices
 from sim.report.consequences import consequences
 from sim.report.frost import FROZEN, Frost
 from sim.report.route import in_short, there
@@ -44,7 +45,8 @@ def queue_view(scenario: Scenario, record: Record, at: Seconds) -> str:
     if not queues:
         return "\n".join([f"{title}. All outbound queues are empty.", *there(record, at)])
     draw = {"Queue Viewer": _queue_viewer, "Get-Queue": _get_queue}.get(scenario.profile.queue_tool, _qshape)
-    return "\n".join([title, *draw(scenario, queues, at), *_rules(record, at), *there(record, at)])
+    hidden = [f"Nobody here can see them: {scenario.profile.no_hand}."] if scenario.profile.no_hand else []
+    return "\n".join([title, *hidden, *draw(scenario, queues, at), *_rules(record, at), *there(record, at)])
 
 
 def queue_table(scenario: Scenario, record: Record, at: Seconds) -> pd.DataFrame:
@@ -177,7 +179,7 @@ def _get_queue(scenario: Scenario, queues: list[_Queue], at: Seconds) -> list[st
             for queue in queues
         ],
     )
-    if max(len(queue.accepted) for queue in queues) < 10:
+    if max(len(queue.accepted) for queue in queues) < 10 and not scenario.profile.no_hand:
         lines.append("Get-QueueDigest, which leaves out queues of fewer than 10 messages, shows none of these.")
     return lines
 
@@ -245,9 +247,12 @@ def what_happened(scenario: Scenario, record: Record) -> str:
     spam = int(((m["kind"] == Kind.SPAM) & np.isin(m["outcome"], (Outcome.MAILBOX, Outcome.JUNK))).sum())
     said = [
         f"Policy {record.run.policy}, seed {record.run.seed}, run {record.run.replication}, {words(record.run.horizon)}.",
-        f"{spam:,} spam messages reached mailboxes; {values['autoreplies']:,.0f} autoreplies went to the outside, {strange:,} "
-        "of them to domains that "
-        "only spam had named.",
+        f"{spam:,} spam messages reached mailboxes; "
+        + (
+            f"{values['autoreplies']:,.0f} autoreplies went to the outside, {strange:,} of them to domains that only spam had named."
+            if values["autoreplies"]
+            else "no autoreply went to the outside."
+        ),
     ]
     if values["autoreplies"]:
         said.append(
@@ -259,7 +264,7 @@ def what_happened(scenario: Scenario, record: Record) -> str:
         if peak.peak():
             when = float(peak.at[int(np.argmax(peak.level))])
             said.append(f"At most {peak.peak():.0f} queues stood in Retry because of them, on {clock(when)}.")
-        said.append(f"{values['notices_to_user']:.0f} failure and delay notices came back to the absent.")
+        said.append(f"{values['notices_to_user']:.0f} {notices(scenario)} came back to the absent.")
         if not np.isnan(values["drained_after"]):
             said.append(f"After the switch-off the last hung reply left {values['drained_after']:.1f} h later.")
     return " ".join([*said, *in_short(record, values), *consequences(record, values)])

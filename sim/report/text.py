@@ -18,9 +18,9 @@ def text(found: Answer, width: int = 110) -> str:
 
     parts = [fill(found.sentence), fill(found.cost_and_gain), "", _aligned(found.table), ""]
     parts += [fill(line) for line in found.decided]
-    parts += ["", "Why:"] + [fill(line, "  - ") for line in found.why] if found.why else [""]
+    parts += ["", f"{found.why_title}:"] + [fill(line, "  - ") for line in found.why] if found.why else []
     parts += ["", fill("Not an argument here: " + "; ".join(found.not_arguments) + ".")]
-    parts.append(fill("Not in this scenario: " + "; ".join(found.not_modelled) + "."))
+    parts += [fill("Not in this scenario: " + "; ".join(found.not_modelled) + ".")] if found.not_modelled else []
     parts += [fill(line) for line in found.gain]
     if found.by_hand:
         parts.append(fill("By hand: " + found.by_hand[0]))

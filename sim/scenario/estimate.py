@@ -37,10 +37,10 @@ class Estimate:
 
     def lines(self, simulated: float, when: str) -> tuple[str, ...]:
         """In words, beside what was simulated on average in a stretch of time; where the two differ, why."""
-        why = [
-            f"once many senders are known, so many messages bring only {self.later:.0f} new domains, and who was answered is "
-            "not answered again"
-        ]
+        known = "who was answered is not answered again"
+        if self.later < self.domains - 0.5:
+            known = f"once many senders are known, so many messages bring only {self.later:.0f} new domains, and {known}"
+        why = [known]
         if self.suppressed > 0:
             why.append(f"{self.suppressed * 100:.1f} % of the spam is not answered for its headers")
         if self.others >= 1:

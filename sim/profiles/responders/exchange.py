@@ -91,5 +91,7 @@ EXCHANGE_ONLINE: Final = Autoresponder(
     rules=rules(),
     reply=_LATER_REPLY,
     notes=("replies leave through the high risk delivery pool (FACTS S55, S66)",),
+    overstated="Replies leave through the high risk delivery pool, from which many organisations take no mail (FACTS S55, S66); here all "
+    "do, so fewer are told than this says",
     undocumented=("Auto-Submitted and system senders", "every header of the reply"),
 )

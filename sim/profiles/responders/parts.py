@@ -49,6 +49,7 @@ class Autoresponder:
     rules: tuple[Suppression, ...]  # every switch, in order of decision
     reply: tuple[Line, ...]
     notes: tuple[str, ...] = ()  # where the model departs from it
+    overstated: str = ""  # why fewer of its replies arrive than in the model; empty: no such reason is known
     undocumented: tuple[str, ...] = ()
 
 
