@@ -349,6 +349,13 @@ def test_a_wrong_value_of_a_cause_is_named(settings, message):
         STORY.with_settings(settings)
 
 
+@pytest.mark.parametrize("lag", ["0 s", "0.001 s"])
+def test_a_lag_of_reports_in_which_a_run_would_take_for_ever_is_refused(lag):
+    # the host never steps further than this, since a report may come back as mail
+    with pytest.raises(BadInput, match=r"cause\.notice_lag"):
+        STORY.with_settings({"cause.notice_lag": lag})
+
+
 def test_victims_are_told_by_their_truth():
     table = record("reverse-ndr").columns("messages")
     reports = (table["kind"] == Kind.FAILURE) & (table["root"] >= 1 << 40)

@@ -171,6 +171,7 @@ class Causes(Table):
         Tag.ASSUMED,
         "10 s",
         "10 min",
+        ge=1,  # a run takes no longer step than this
     )
     targets: Targets = Field(default_factory=Targets)
     reverse_ndr: ReverseNdr | None = None
