@@ -8,8 +8,9 @@ import pytest
 import sim
 from sim import runs
 from sim.errors import BadInput, BadOutput
-from sim.mail import Dsn, Kind, Outcome, Place
+from sim.mail import Answer, Dsn, Kind, Outcome, Place
 from sim.record import SCHEMA, Record
+from sim.scenario import loads
 
 STORY = sim.load(Path(__file__).parent.parent / "scenarios" / "sbs_2003.toml")
 RUNS = {policy: runs.run(STORY, policy) for policy in ("off", "internal-only", "partners-only", "external")}
@@ -47,6 +48,20 @@ def test_with_external_replies_queues_of_strange_domains_stand_in_retry_and_drai
     assert hung.sum() > 10
     assert (table["next_hop"][hung] >> 40 == Place.STRANGE).all()
     assert not np.isnan(queues["until"][queues["next_hop"] >> 40 == Place.STRANGE]).any()
+
+
+def test_nothing_in_a_record_happens_after_its_run():
+    # replies to colleagues take half an hour to an hour and a half, so some are due when the run is over
+    text = 'title = "an office"\ndays = 1\n[office]\npeople = ["ann"]\n[replies]\nevery = "message"\n[[absence]]\nwho = "ann"\n'
+    text += '[world]\nreply_lag = "1 h"\n[wanted]\ninternal = "100/mailbox/day"\nprofile = "flat"\n'
+    record = sim.run(loads(text))
+    table, end = record.columns("messages"), record.run.horizon
+    answered = (table["kind"] == Kind.INTERNAL) & (table["answer"] == Answer.ANSWERED)
+    replied = np.isin(table["id"], table["caused_by"][table["kind"] == Kind.AUTOREPLY])
+    assert replied[answered & (table["accepted_at"] < end - 5400)].all()
+    assert (answered & ~replied & (table["accepted_at"] >= end - 5400)).any()
+    assert (table["accepted_at"] < end).all()
+    assert not (table["settled_at"] > end).any()
 
 
 def test_every_failed_reply_is_reported_to_the_user_who_is_away():

@@ -105,3 +105,24 @@ def test_loops_are_an_argument_only_where_they_go_on():
     ended = experiment.compare(STORY.with_settings(MANY), ["external"], replications=2, jobs=2, bands=False)
     assert any(line.startswith("mail loops") for line in report.answer(ended).not_arguments)
     assert not any("loops" in line for line in report.answer(ended).not_modelled)
+
+
+def test_every_turn_of_a_loop_that_a_rule_sends_on_is_a_message_of_its_own():
+    absent = STORY.person(STORY.main_absentee).lower()
+    table = run(RUDE, FORGETFUL, {"cause.forward.who": absent, "cause.forward.to": "living"}).columns("messages")
+    assert len(np.unique(table["id"])) == len(table["id"])
+    echoes = (table["kind"] == Kind.ECHO) & (table["recipient"] == STORY.main_absentee) & (table["outcome"] == Outcome.MAILBOX)
+    sent_on = (table["kind"] == Kind.FORWARD) & (table["caused_by"] & 15 == Kind.ECHO)
+    assert sorted(table["caused_by"][sent_on].tolist()) == sorted(table["id"][echoes].tolist())
+    assert echoes.sum() > 40  # more than one chain
+
+
+def test_every_turn_of_a_loop_that_waits_for_the_store_is_reported_late_by_itself():
+    # what is on its way when the store goes down comes back in a loop, and waits: replies of one chain with a lag of an hour between
+    outage = {"cause.store_outage.from": "day 3", "cause.store_outage.until": "day 4", "loops.lag": "1 h", "world.reply_lag": "1 s"}
+    table = run(RUDE, FORGETFUL, outage).columns("messages")
+    assert len(np.unique(table["id"])) == len(table["id"])
+    waited = (table["kind"] == Kind.ECHO) & (table["settled_at"] > table["accepted_at"] + 3600.0)
+    late = (table["kind"] == Kind.DELAY) & (table["caused_by"] & 15 == Kind.ECHO)
+    assert sorted(table["caused_by"][late].tolist()) == sorted(table["id"][waited].tolist())
+    assert (table["caused_by"][late] >> 4 & 0xFFFF > 0).any()  # a later turn than the first

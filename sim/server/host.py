@@ -183,11 +183,11 @@ class Host:
         beyond = relay.advance(until)
         beyond.delayed = [(at, m) for at, m in beyond.delayed if m.id not in relay.late]
         for notice in self._notices(beyond, relay.profile, SMARTHOST):
-            if notice.next_hop != HERE:
+            if notice.next_hop == HERE:
+                self._send(notice)
+            else:
                 self.ledger.sent[notice.id] = notice
                 relay.submit(_message(notice))
-            elif notice.accepted_at < self.scenario.horizon:  # else it is still under way when the run ends
-                self.ledger.stayed.append(notice)
         return beyond.settled
 
     def _arrived(self, message: Message, note: Born) -> None:
@@ -233,7 +233,8 @@ class Host:
                 )
             )
         absent = self.force.absence[np.maximum(rows.mailbox, 0)] >= 0
-        for message in (*self.outward.from_arrivals(seen, outcome, dsn, absent), *self.outward.late(rows, reached)):
+        ids = ledger.ids(rows, turn)
+        for message in (*self.outward.from_arrivals(seen, ids, outcome, dsn, absent), *self.outward.late(rows, ids, reached)):
             self._send(message)
         for i in np.flatnonzero(np.isin(rows.kind, OUTGOING)).tolist():
             self._leave(rows, i)
@@ -253,7 +254,9 @@ class Host:
         self.pending.append(message if self.relay is None else self.relay.first_leg(message))
 
     def _send(self, message: Born) -> None:
-        """Hand a message to the transport in its time, or to a mailbox here at once."""
+        """Hand a message to the transport in its time, or to a mailbox here at once, if its time comes before the run ends."""
+        if message.accepted_at >= self.scenario.horizon:
+            return
         if message.next_hop == HERE:
             self.ledger.stayed.append(message)
             return

@@ -17,7 +17,7 @@ from sim.server.transport import Episode, Message
 from sim.units import HOUR, Floats, Seconds
 from sim.workload import Rows
 
-__all__ = ["Batch", "Born", "Ledger", "attempts", "hours", "queues"]
+__all__ = ["Batch", "Born", "Ledger", "attempts", "hours", "ids", "queues"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +126,12 @@ class Ledger:
         )
 
 
+def ids(rows: Rows, turn: Ints) -> Ints:
+    """The ids of rows that came here. `turn`, int64[n]: of a mail loop, 0 for what begins a chain."""
+    found: Ints = (rows.row << 20) | (np.maximum(turn - 1, 0) << 4) | rows.kind
+    return found
+
+
 def _inbound(batch: Batch) -> Table:
     """Rows that came here; those on their way out are in `_carried`."""
     here = ~np.isin(batch.rows.kind, OUTGOING)
@@ -133,7 +139,7 @@ def _inbound(batch: Batch) -> Table:
     before = np.maximum(turn - 1, 0) << 4
     return _table(
         len(rows),
-        id=(rows.row << 20) | before | rows.kind,
+        id=ids(rows, turn),
         root=rows.row,
         caused_by=np.where(turn > 0, (rows.row << 20) | before | Kind.AUTOREPLY, -1),
         kind=rows.kind,

@@ -62,22 +62,24 @@ class Outward:
         waits = (rows.at >= since) & (rows.at < until) & (rows.mailbox >= 0) & np.isin(rows.kind, _FROM_OUTSIDE)
         return np.where(waits, until if until < self.horizon else math.inf, rows.at)
 
-    def late(self, rows: Rows, reached: Floats) -> Iterator[Born]:
-        """Delay notices for what waited too long for its mailbox."""
+    def late(self, rows: Rows, ids: Ints, reached: Floats) -> Iterator[Born]:
+        """Delay notices for what waited too long for its mailbox. `ids`: of the rows."""
         table = self.causes.store_outage
         if table is None or not self.reports:
             return
         for i in np.flatnonzero((reached > rows.at + table.delay_notice) & (rows.sender != NULL_SENDER)).tolist():
-            yield self._back(rows, i, Kind.DELAY, int(rows.kind[i]), table.delay_notice)
+            yield self._back(rows, ids, i, Kind.DELAY, int(ids[i]) & 0xFFFFF, table.delay_notice)
 
-    def from_arrivals(self, rows: Rows, outcome: npt.NDArray[np.uint8], dsn: Ints, absent: npt.NDArray[np.bool_]) -> Iterator[Born]:
-        """Reports of unknown recipients, receipts and forwards of a batch, in order of its rows within each. `absent`: whose mailbox each
-        row came to is away."""
+    def from_arrivals(
+        self, rows: Rows, ids: Ints, outcome: npt.NDArray[np.uint8], dsn: Ints, absent: npt.NDArray[np.bool_]
+    ) -> Iterator[Born]:
+        """Reports of unknown recipients, receipts and forwards of a batch, in order of its rows within each. `ids`: of the rows. `absent`:
+        whose mailbox each row came to is away."""
         for i in np.flatnonzero((outcome == Outcome.BOUNCED) & (dsn == Dsn.SENT)).tolist():
-            n = int(rows.kind[i])  # as in every notice: the kind of what it reports
-            yield self._back(rows, i, Kind.FAILURE, n, self._soon(born(int(rows.row[i]), Kind.FAILURE, n)))
-        yield from self._receipts(rows, outcome, absent)
-        yield from self._forwards(rows, outcome)
+            n = int(ids[i]) & 0xFFFFF  # as in every notice: the kind of what it reports, and that one's own n
+            yield self._back(rows, ids, i, Kind.FAILURE, n, self._soon(born(int(rows.row[i]), Kind.FAILURE, n)))
+        yield from self._receipts(rows, ids, outcome, absent)
+        yield from self._forwards(rows, ids, outcome)
 
     def notice(self, about: Message, cause: Born | None, kind: Kind, at: Seconds, by: int = HERE) -> Born:
         """The report on a message of a transport to its sender: one of ours gets it at once, somebody outside as a message. In a notice,
@@ -100,12 +102,12 @@ class Outward:
         """The lag of one message: 0.5 to 1.5 times the mean."""
         return max(0.001, self.lag * (0.5 + u(self.world.key, id, Draw.NOTICE_LAG)))
 
-    def _back(self, rows: Rows, i: int, kind: Kind, n: int, lag: Seconds) -> Born:
+    def _back(self, rows: Rows, ids: Ints, i: int, kind: Kind, n: int, lag: Seconds) -> Born:
         """A message with the null sender to the sender of a row."""
         row = int(rows.row[i])
         return Born(
             born(row, kind, n),
-            born(row, Kind(int(rows.kind[i]))),
+            int(ids[i]),
             Truth(int(rows.truth[i])),
             NULL_SENDER,
             HERE,
@@ -116,7 +118,7 @@ class Outward:
             int(rows.mailbox[i]),
         )
 
-    def _receipts(self, rows: Rows, outcome: npt.NDArray[np.uint8], absent: npt.NDArray[np.bool_]) -> Iterator[Born]:
+    def _receipts(self, rows: Rows, ids: Ints, outcome: npt.NDArray[np.uint8], absent: npt.NDArray[np.bool_]) -> Iterator[Born]:
         table = self.causes.receipts
         if table is None:
             return
@@ -128,11 +130,12 @@ class Outward:
         for i in np.flatnonzero(asks).tolist():
             row = int(rows.row[i])
             if table.delivery:
-                yield self._back(rows, i, Kind.RECEIPT, 0, self._soon(born(row, Kind.RECEIPT, 0)))
+                yield self._back(rows, ids, i, Kind.RECEIPT, 0, self._soon(born(row, Kind.RECEIPT, 0)))
             if read[i] and not absent[i]:
-                yield self._back(rows, i, Kind.RECEIPT, 1, max(0.001, -table.read_lag * math.log1p(-u(self.world.key, row, Draw.READ_LAG))))
+                lag = -table.read_lag * math.log1p(-u(self.world.key, row, Draw.READ_LAG))
+                yield self._back(rows, ids, i, Kind.RECEIPT, 1, max(0.001, lag))
 
-    def _forwards(self, rows: Rows, outcome: npt.NDArray[np.uint8]) -> Iterator[Born]:
+    def _forwards(self, rows: Rows, ids: Ints, outcome: npt.NDArray[np.uint8]) -> Iterator[Born]:
         table = self.causes.forward
         if table is None:
             return
@@ -143,10 +146,11 @@ class Outward:
         domain = address(Place.TARGET, _ELSEWHERE + GONE) if table.to == "gone" else address(Place.PROVIDER, 0)
         for i in np.flatnonzero(on).tolist():
             row, kept = int(rows.row[i]), table.keeps_sender
-            id = born(row, Kind.FORWARD)
+            n = int(ids[i]) & 0xFFFFF if rows.kind[i] == Kind.ECHO else 0  # the echoes of a chain have one row
+            id = born(row, Kind.FORWARD, n)
             yield Born(
                 id,
-                born(row, Kind(int(rows.kind[i]))),
+                int(ids[i]),
                 Truth.INTERNAL,
                 int(rows.sender[i]) if kept else self.forwarder,
                 int(rows.sender_domain[i]) if kept else HERE,
