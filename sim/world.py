@@ -18,7 +18,7 @@ from sim.mail import NO_HOST, Code, Ints, Place, Truth, place
 from sim.streams import Draw, key, u, us
 from sim.units import WEEK, Seconds, grid
 
-__all__ = ["FULL", "GONE", "TYPO", "Fates", "Spell", "World"]
+__all__ = ["BANDWIDTH", "FULL", "GONE", "TYPO", "Fates", "Spell", "World"]
 
 TYPO = 1 << 39  # added to the number of an address that was mistyped: nobody has it
 GONE = 1 << 38  # added to the number of a domain of Place.TARGET that is no more
@@ -28,7 +28,7 @@ _NEVER = (Code.NXDOMAIN, Code.NULL_MX, Code.DNS_TIMEOUT, Code.TIMEOUT, Code.REFU
 _LOOKUP: Seconds = grid(0.2)  # a DNS answer or a connection refused, there and back; assumed to change nothing
 _BANNER: Seconds = grid(1.0)  # connecting and being told 421
 _MAY_GREYLIST = (Place.STRANGE, Place.OTHER, Place.LIST, Place.TARGET)  # large providers and partners left out (world.greylisting)
-_BANDWIDTH = 50_000.0  # bytes a second of an office line; assumed to change nothing
+BANDWIDTH = 50_000.0  # bytes a second of an office line; assumed to change nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +217,7 @@ class World:
             self._steady[hop] = Code.TIMEOUT  # it answers those who try further
             return Code.TIMEOUT
         if fate is Code.BUSY or hop >> 40 in (Place.PARTNER, Place.SMARTHOST):
-            edges, bad = self._spells.get(hop) or self._alternate(hop)
+            edges, bad = self.alternates(hop)
             return bad if bisect_right(edges, now) % 2 else Code.OK
         self._steady[hop] = Code.OK if fate is Code.GREYLISTED else fate
         return self._steady[hop]
@@ -239,11 +239,18 @@ class World:
         if code is Code.BUSY:
             return self._lengths[code] + detour
         spread = 0.5 + u(self.key, message, attempt, Draw.SESSION)
-        return max(0.001, grid(self.fates.session * spread * (1.0 if opens else 0.5) + size / _BANDWIDTH)) + detour
+        return max(0.001, grid(self.fates.session * spread * (1.0 if opens else 0.5) + size / BANDWIDTH)) + detour
 
-    def _alternate(self, hop: int) -> tuple[list[float], Code]:
-        """Edges of a hop's bad spells: bad in [edge 0, edge 1), and so on. A busy host is busy three quarters of the time, and begins
+    def length(self, code: Code) -> Seconds:
+        """Of an attempt that meets this before a recipient is named, at one address; 0 where a recipient is named."""
+        return self._lengths.get(code, 0.0)
+
+    def alternates(self, hop: int) -> tuple[list[float], Code]:
+        """Edges of a hop's bad spells, and what it is then: bad in [edge 0, edge 1), and so on. A busy host is busy three quarters of the time, and begins
         with the last part of a busy spell; a partner fails now and then, and so does a smarthost."""
+        known = self._spells.get(hop)
+        if known is not None:
+            return known
         f = self.fates
         if hop >> 40 in (Place.PARTNER, Place.SMARTHOST):
             often, bad = (f.outages, f.outage) if hop >> 40 == Place.PARTNER else (f.relay_outages, f.relay_outage)
