@@ -81,7 +81,7 @@ def destinations(world: World, hops: Ints) -> Destinations:
         first=np.concatenate([[0], np.cumsum([len(edges) for edges, _ in spells])]).astype(np.int64),
         edges=np.array([edge for edges, _ in spells for edge in edges], dtype=np.float64),
         times=np.minimum(addresses, fates.tried).astype(np.int64),
-        detour=dead * fates.connect_timeout,
+        detour=np.where(dead, fates.connect_timeout, 0.0),
         greylists=fate == Code.GREYLISTED,
         lists=np.zeros(len(hops), dtype=np.int64),
     )

@@ -12,6 +12,7 @@ from sim.policy.own import Function
 from sim.record import Record
 from sim.scenario import Scenario
 from sim.server.host import Host
+from sim.server.transport.engines import Engine
 
 __all__ = ["run", "runs"]
 
@@ -27,10 +28,10 @@ def run(scenario: Scenario, policy: str | Function = "", seed: int = 1, replicat
     return next(runs(scenario, [policy or scenario.policy], seed, replication))
 
 
-def runs(scenario: Scenario, policies: Sequence[str], seed: int, replication: int) -> Iterator[Record]:
+def runs(scenario: Scenario, policies: Sequence[str], seed: int, replication: int, engine: Engine = "simpy") -> Iterator[Record]:
     """A replication under each policy, on the same workload and world."""
     world = realise.world(scenario, seed, replication)
     workload = list(realise.hours(scenario, seed, replication, world, _CHUNK))
     gated = realise.attracted(scenario, seed, replication, world)
     for policy in policies:
-        yield Host(scenario, policy, seed, replication, world, workload, gated).run()
+        yield Host(scenario, policy, seed, replication, world, workload, gated, engine).run()

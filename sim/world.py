@@ -246,8 +246,8 @@ class World:
         return self._lengths.get(code, 0.0)
 
     def alternates(self, hop: int) -> tuple[list[float], Code]:
-        """Edges of a hop's bad spells, and what it is then: bad in [edge 0, edge 1), and so on. A busy host is busy three quarters of the time, and begins
-        with the last part of a busy spell; a partner fails now and then, and so does a smarthost."""
+        """Edges of a hop's bad spells, and what it is then: bad in [edge 0, edge 1), and so on. A busy host is busy three quarters of the
+        time, and begins with the last part of a busy spell; a partner fails now and then, and so does a smarthost."""
         known = self._spells.get(hop)
         if known is not None:
             return known

@@ -9,20 +9,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bench.counted import Counted
 from sim import destinations
-from sim.mail import SMARTHOST, Code, Kind, Place, address
+from sim.mail import Code, Kind, Place, address
 from sim.policy import retry
 from sim.policy.intervention import Act, Deed
 from sim.policy.retry import Expiry, Family, QueueRules
 from sim.server.transport.columns import Mail, Reference
 from sim.server.transport.compiled import Compiled
 from sim.streams import Draw, u
-from sim.units import grid
 from sim.world import FULL, Fates, Spell, World
 
 MORE = int(os.environ.get("KERNEL_EXAMPLES", "0"))
@@ -108,7 +106,8 @@ def first_difference(one, other) -> str:
         for name in one:
             a, b = one[name][row], other[name][row]
             if not (a == b or (a != a and b != b)):
-                return f"row {row}, {name}: {a} and {b}; {({k: v[row] for k, v in one.items()})} and {({k: v[row] for k, v in other.items()})}"
+                rows = [{key: column[row].item() for key, column in table.items()} for table in (one, other)]
+                return f"row {row}, {name}: {a} and {b}; {rows[0]} and {rows[1]}"
     lengths = {len(column) for table in (one, other) for column in table.values()}
     return "" if len(lengths) == 1 else f"after {count} rows, which agree, one goes on"
 
@@ -197,7 +196,9 @@ def instances(draw) -> Instance:
     for n in range(count):
         number = draw(st.integers(0, hops - 1))
         kind, sender = draw(st.sampled_from([(Kind.OUTBOUND, 1), (Kind.AUTOREPLY, 2), (Kind.FAILURE, -1)]))
-        recipient = (codes[number] >> 40 << 40) + number * 8 + draw(st.integers(0, 2)) + (FULL if codes[number] >> 40 == Place.TARGET else 0)
+        recipient = (
+            (codes[number] >> 40 << 40) + number * 8 + draw(st.integers(0, 2)) + (FULL if codes[number] >> 40 == Place.TARGET else 0)
+        )
         size = draw(st.sampled_from([50_000, 500_000, 1_050_000]))
         mail.append((draw(st.integers(0, 30)) << 20 | n << 4 | kind, sender, recipient, codes[number], size, draw(TIMES)))
     if counted:
@@ -242,7 +243,9 @@ def worlds(draw, key: int) -> Any:
         tried=draw(st.integers(1, 2)),
         for_good=0.5,
     )
-    spells = draw(st.sampled_from([(), (Spell(None, 50.0, 700.0, Code.DNS_TIMEOUT),), (Spell(address(Place.PARTNER, 0), 0.0, 610.0, Code.REFUSED),)]))
+    spells = draw(
+        st.sampled_from([(), (Spell(None, 50.0, 700.0, Code.DNS_TIMEOUT),), (Spell(address(Place.PARTNER, 0), 0.0, 610.0, Code.REFUSED),)])
+    )
     return lambda: World.of(key, 0, 20_000.0, fates, spells)
 
 

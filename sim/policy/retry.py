@@ -158,9 +158,7 @@ def schedule(rules: QueueRules, glitch: bool = False, seconds: Seconds = 0.0) ->
     while start <= rules.expiry or rules.expires is Expiry.AT_FAILED_ATTEMPT:
         times.append(start)
         end = start + seconds
-        if len(times) == rules.most_attempts or (
-            rules.expires is Expiry.AT_FAILED_ATTEMPT and too_old(True, rules.expiry, 0.0, end)
-        ):
+        if len(times) == rules.most_attempts or (rules.expires is Expiry.AT_FAILED_ATTEMPT and too_old(True, rules.expiry, 0.0, end)):
             break
         failures = next_failure(rules.kind, rules.params, failures, glitch)
         start = end + wait(rules.kind, rules.params, first_failed, end, failures)

@@ -91,7 +91,9 @@ class Report:
 class ByColumn(Protocol):
     """A transport."""
 
-    rules: QueueRules
+    @property
+    def rules(self) -> QueueRules:
+        """As they are now."""
 
     def submit(self, mail: Mail) -> None:
         """Hand over messages."""
@@ -121,8 +123,8 @@ class ByColumn(Protocol):
 class Reference:
     """The SimPy reference, by columns."""
 
-    def __init__(self, rules: QueueRules, outside: Outside) -> None:
-        self.transport = Transport(rules, outside)
+    def __init__(self, rules: QueueRules, outside: Outside, transport: type[Transport] = Transport) -> None:
+        self.transport = transport(rules, outside)
         self._all: list[Message] = []
         self._numbers: dict[int, int] = {}
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
-from sim.mail import Dsn, Ints, Outcome
+from sim.destinations import Manner
+from sim.mail import PERMANENT, Ints
 from sim.policy import retry
 from sim.policy.intervention import Act, Deed
-from sim.policy.retry import Expiry, QueueRules
+from sim.policy.retry import QueueRules
 from sim.record import SCHEMA, Table
 from sim.server.transport import kernel
 from sim.server.transport.columns import CARRIED, Mail, Report, Tabled
 from sim.server.transport.kernel import NONE, Array, State
-from sim.units import Floats, Seconds
+from sim.units import Seconds
 
 __all__ = ["Compiled"]
 
@@ -173,7 +174,9 @@ class Compiled:
             state = state._replace(edges=np.concatenate([state.edges, found.edges]))
         state.one[0]["detour"] = max(float(state.one[0]["detour"]), float(found.detour.max(initial=0.0)))
         if found.last is not None:
-            assert found.meets is not None and found.ends is not None and found.seconds is not None
+            assert found.meets is not None
+            assert found.ends is not None
+            assert found.seconds is not None
             state = state._replace(counters=_grown(state.counters, last))
             counters = state.counters[first:last]
             counters["last"], counters["meets"], counters["ends"], counters["seconds"] = (
@@ -261,7 +264,7 @@ class Compiled:
         rows = np.zeros(len(self._waiting), kernel.ACT)
         for row, act in zip(rows, self._waiting, strict=True):
             row["deed"], row["only_in_retry"], row["report"] = kernel.DEEDS[act.deed], act.only_in_retry, act.report
-            row["kinds"] = NONE if act.kinds is None else sum(1 << kind for kind in act.kinds)
+            row["kinds"] = NONE if act.kinds is None else sum(1 << int(kind) for kind in act.kinds)
             row["connections"], row["per_hop"] = act.connections or 0, act.connections_per_hop or 0
         self._waiting.clear()
         self.state.one[0]["acts"] = len(rows)
@@ -287,7 +290,7 @@ def _grown(array: Array, count: int) -> Array:
     return found
 
 
-def _state(rules: QueueRules, manner: Any, relayed: bool) -> State:
+def _state(rules: QueueRules, manner: Manner, relayed: bool) -> State:
     """An empty transport."""
     one = np.zeros(1, kernel.ONE)
     numbers: dict[str, float] = {
@@ -311,8 +314,8 @@ def _state(rules: QueueRules, manner: Any, relayed: bool) -> State:
         "reports": rules.reports_failures,
         "most_attempts": rules.most_attempts,
         "suspend_after": rules.suspend_after,
-        "final": sum(1 << code for code in kernel.PERMANENT if not rules.retries(code)),
-        "glitches": sum(1 << code for code in rules.glitch_on),
+        "final": sum(1 << int(code) for code in PERMANENT if not rules.retries(code)),
+        "glitches": sum(1 << int(code) for code in rules.glitch_on),
         "relayed": relayed,
     }
     for name, value in numbers.items():

@@ -1,3 +1,5 @@
+# mypy: disable-error-code="no-any-return, return-value, arg-type, call-overload"
+# Types say what is meant; what an element of an array is, the compiler knows.
 """The compiled back end: the rules of `docs/instant.md` as one loop over arrays.
 
 It plays what `processes.py` plays, to the bit, and reads like it, function by function; a fuzz holds one against the other. What differs is
@@ -26,7 +28,7 @@ from sim.policy.intervention import Deed
 from sim.policy.retry import Expiry, Family
 from sim.record import EndedBy
 from sim.streams import Draw
-from sim.units import HOUR, Floats
+from sim.units import HOUR, Floats, Seconds
 
 __all__ = ["DONE", "FULL", "State", "play"]
 
@@ -37,15 +39,15 @@ NONE: Final = -1
 
 def _compiled(function: F) -> F:
     """Part of `play`: always inlined, since the arrays are many, and without the counting of references, since it makes none."""
-    return numba.njit(_nrt=False, forceinline=True)(function)  # type: ignore[no-any-return]
+    return numba.njit(_nrt=False, forceinline=True)(function)
 
 
 def _kept(function: F) -> F:
     """Compiled once, and kept on disk for the next start where that is possible."""
     try:
-        return numba.njit(cache=True, _nrt=False)(function)  # type: ignore[no-any-return]
+        return numba.njit(cache=True, _nrt=False)(function)
     except RuntimeError:  # no folder that can be written
-        return numba.njit(_nrt=False)(function)  # type: ignore[no-any-return]
+        return numba.njit(_nrt=False)(function)
 
 
 # --- state --------------------------------------------------------------------------------------------
@@ -110,7 +112,9 @@ COUNTER: Final = np.dtype([("seconds", "f8"), ("last", "i4"), ("made", "i4"), ("
 RESUBMISSION: Final = np.dtype([("at", "f8"), ("prev", "i4"), ("next", "i4")])
 PAIR: Final = np.dtype([("met", "f8"), ("recipient", "i8"), ("asked", "i8")])
 SPELL: Final = np.dtype([("hop", "i8"), ("since", "f8"), ("until", "f8"), ("code", "i8")])
-CONNECTION: Final = np.dtype([("when", "f8"), ("seconds", "f8"), ("message", "i4"), ("carried", "i4"), ("code", "i4"), ("prev", "i4")])  # when: end
+CONNECTION: Final = np.dtype(
+    [("when", "f8"), ("seconds", "f8"), ("message", "i4"), ("carried", "i4"), ("code", "i4"), ("prev", "i4")]
+)  # when: end
 LINE: Final = np.dtype([("wait", "f8"), ("head", "i4"), ("tail", "i4")])
 ASKING: Final = np.dtype([("id", "i8"), ("queue", "i8")])
 EPISODE: Final = np.dtype(
@@ -264,14 +268,14 @@ _too_old = _compiled(retry.too_old)
 
 
 @_compiled
-def _mixed(z):
+def _mixed(z: Any) -> Any:
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return z ^ (z >> np.uint64(31))
 
 
 @_compiled
-def _die(key, first, second, third):
+def _die(key: int, first: int, second: int, third: int) -> float:
     """`sim.streams.u` of three parts."""
     gamma = np.uint64(0x9E3779B97F4A7C15)
     z = _mixed(np.uint64(key) + gamma + np.uint64(first))
@@ -281,7 +285,7 @@ def _die(key, first, second, third):
 
 
 @_compiled
-def _connects(s, q):
+def _connects(s: State, q: int) -> int:
     """What opening a connection meets."""
     one, queue = s.one[0], s.queues[q]
     for k in range(len(s.spells)):
@@ -301,7 +305,7 @@ def _connects(s, q):
 
 
 @_compiled
-def _accepts(s, q, m):
+def _accepts(s: State, q: int, m: int) -> int:
     """What a host that answers says to the recipient."""
     one, queue, message = s.one[0], s.queues[q], s.messages[m]
     if one.relayed:
@@ -321,7 +325,7 @@ def _accepts(s, q, m):
 
 
 @_compiled
-def _takes(s, pair):
+def _takes(s: State, pair: int) -> int:
     """A smarthost takes any recipient, but not more than so many messages in an hour, and now and then not now."""
     one, who = s.one[0], s.pairs[pair]
     who.asked += 1
@@ -339,14 +343,14 @@ def _takes(s, pair):
 
 
 @_compiled
-def _seconds(s, q, m, code, opens):
+def _seconds(s: State, q: int, m: int, code: int, opens: bool) -> Seconds:
     """How long an attempt holds its connection."""
     one, queue, message = s.one[0], s.queues[q], s.messages[m]
     if one.counting:
         return s.counters[q].seconds
     if LOOKED_UP >> code & 1:
         return s.lengths[code]
-    if code == TIMEOUT or code == REFUSED:
+    if code in (TIMEOUT, REFUSED):
         return s.lengths[code] * queue.times
     detour = one.detour if opens and queue.detour else 0.0
     if code == BUSY:
@@ -360,7 +364,7 @@ def _seconds(s, q, m, code, opens):
 
 
 @_compiled
-def _stand_at_the_tail(s, q, m):
+def _stand_at_the_tail(s: State, q: int, m: int) -> None:
     queue, message = s.queues[q], s.messages[m]
     message.place, message.next, message.prev = READY, NONE, queue.tail
     if queue.tail == NONE:
@@ -372,7 +376,7 @@ def _stand_at_the_tail(s, q, m):
 
 
 @_compiled
-def _stand_at_the_head(s, q, m):
+def _stand_at_the_head(s: State, q: int, m: int) -> None:
     queue, message = s.queues[q], s.messages[m]
     message.place, message.prev, message.next = READY, NONE, queue.head
     if queue.head == NONE:
@@ -384,7 +388,7 @@ def _stand_at_the_head(s, q, m):
 
 
 @_compiled
-def _step_out(s, q, m):
+def _step_out(s: State, q: int, m: int) -> None:
     """A message leaves the ready mail of its queue."""
     queue, message = s.queues[q], s.messages[m]
     if message.prev == NONE:
@@ -399,10 +403,10 @@ def _step_out(s, q, m):
 
 
 @_compiled
-def _into(items, lines, l, i):
+def _into(items: Array, lines: Array, n: int, i: int) -> None:
     """To the end of a line: items wait equally long, so it is in order of time."""
-    line, item = lines[l], items[i]
-    item.line, item.next, item.prev = l, NONE, line.tail
+    line, item = lines[n], items[i]
+    item.line, item.next, item.prev = n, NONE, line.tail
     if line.tail == NONE:
         line.head = i
     else:
@@ -411,7 +415,7 @@ def _into(items, lines, l, i):
 
 
 @_compiled
-def _out_of(items, lines, i):
+def _out_of(items: Array, lines: Array, i: int) -> None:
     """Out of its line, from anywhere."""
     item = items[i]
     line = lines[item.line]
@@ -427,7 +431,7 @@ def _out_of(items, lines, i):
 
 
 @_compiled
-def _up(items, heap, k):
+def _up(items: Array, heap: Array, k: int) -> None:
     """Put the k-th of a heap where its time belongs, towards the front. Each item knows its place, in `prev`."""
     i = heap[k]
     while k > 0 and items[i].when < items[heap[(k - 1) // 2]].when:
@@ -439,7 +443,7 @@ def _up(items, heap, k):
 
 
 @_compiled
-def _down(items, heap, count, k):
+def _down(items: Array, heap: Array, count: int, k: int) -> None:
     """The same, towards the back."""
     i = heap[k]
     while True:
@@ -458,7 +462,7 @@ def _down(items, heap, count, k):
 
 
 @_compiled
-def _pulled(items, heap, count, k):
+def _pulled(items: Array, heap: Array, count: int, k: int) -> int:
     """The k-th of `count`, taken out of a heap."""
     i, last = heap[k], heap[count - 1]
     if k < count - 1:
@@ -472,16 +476,16 @@ def _pulled(items, heap, count, k):
 
 
 @_compiled
-def _sets_in(s, items, lines, i, seconds, fixed):
+def _sets_in(s: State, items: Array, lines: Array, i: int, seconds: Seconds, fixed: bool) -> None:
     """A message alone, or a queue, begins to wait. Lines of a fixed length are found by it, those of a scan by its number."""
     one, item = s.one[0], items[i]
     item.when = one.now + seconds
     if fixed:
-        for l in range(len(lines)):
-            if lines[l].wait == seconds:
-                _into(items, lines, l, i)
+        for n in range(len(lines)):
+            if lines[n].wait == seconds:
+                _into(items, lines, n, i)
                 return
-    elif one.kind == CLAMPED_AGE or one.kind == EACH_RUN:
+    elif one.kind in (CLAMPED_AGE, EACH_RUN):
         every = s.params[2] if one.kind == CLAMPED_AGE else s.params[0]
         _into(items, lines, np.int64(np.rint(item.when / every)) % len(lines), i)
         return
@@ -492,7 +496,7 @@ def _sets_in(s, items, lines, i, seconds, fixed):
 
 
 @_compiled
-def _ceases(s, items, lines, i):
+def _ceases(s: State, items: Array, lines: Array, i: int) -> None:
     """It waits no longer."""
     one, item = s.one[0], items[i]
     if item.line == IN_HEAP:
@@ -504,7 +508,7 @@ def _ceases(s, items, lines, i):
 
 
 @_compiled
-def _resubmit_later(s, q):
+def _resubmit_later(s: State, q: int) -> None:
     one, entry = s.one[0], s.resubmits[q]
     entry.at, entry.next, entry.prev = one.now + one.resubmit_after, NONE, one.last_resubmit
     if one.last_resubmit == NONE:
@@ -515,7 +519,7 @@ def _resubmit_later(s, q):
 
 
 @_compiled
-def _resubmit_not(s, q):
+def _resubmit_not(s: State, q: int) -> None:
     if len(s.resubmits) == 0 or s.resubmits[q].at == math.inf:
         return
     one, entry = s.one[0], s.resubmits[q]
@@ -534,11 +538,11 @@ def _resubmit_not(s, q):
 
 
 @_compiled
-def _settle(s, m, outcome):
+def _settle(s: State, m: int, outcome: int) -> None:
     """A message leaves; it stands in no line any more."""
     one, message = s.one[0], s.messages[m]
     message.place, message.outcome, message.when = GONE, outcome, one.now
-    if outcome == BOUNCED or outcome == EXPIRED:
+    if outcome in (BOUNCED, EXPIRED):
         message.dsn = NULL_SENDER if message.null else SENT if one.reports else OFF
     elif outcome == DELETED:
         message.dsn = message.doomed
@@ -547,7 +551,7 @@ def _settle(s, m, outcome):
 
 
 @_compiled
-def _stand(s, m):
+def _stand(s: State, m: int) -> None:
     """Ready, at the tail."""
     q = s.messages[m].queue
     s.messages[m].when = s.one[0].now
@@ -556,18 +560,18 @@ def _stand(s, m):
 
 
 @_compiled
-def _wait_alone(s, m, seconds):
+def _wait_alone(s: State, m: int, seconds: Seconds) -> None:
     """Out of the line, until it comes back by itself."""
     one, message = s.one[0], s.messages[m]
     if math.isnan(message.deferred):
         message.deferred = one.now
     message.place = ALONE
     s.queues[message.queue].alone += 1
-    _sets_in(s, s.messages, s.lines, m, seconds, one.family == BY_QUEUE or one.kind == INTERVALS or one.kind == DOUBLING)
+    _sets_in(s, s.messages, s.lines, m, seconds, one.family == BY_QUEUE or one.kind in (INTERVALS, DOUBLING))
 
 
 @_compiled
-def _rejoin(s, m):
+def _rejoin(s: State, m: int) -> None:
     """A message that waited alone comes back."""
     q = s.messages[m].queue
     s.queues[q].alone -= 1
@@ -579,7 +583,7 @@ def _rejoin(s, m):
 
 
 @_compiled
-def _joins(s, m):
+def _joins(s: State, m: int) -> None:
     """Accepted, or back from waiting: to the tail; or it must wait with its queue, or (again) alone."""
     one, message = s.one[0], s.messages[m]
     queue = s.queues[message.queue]
@@ -597,7 +601,7 @@ def _joins(s, m):
 
 
 @_compiled
-def _queue_fails(s, q, code):
+def _queue_fails(s: State, q: int, code: int) -> None:
     """The queue sleeps, and all its messages are deferred."""
     one, queue = s.one[0], s.queues[q]
     queue.flags &= ~ACTIVE
@@ -612,13 +616,13 @@ def _queue_fails(s, q, code):
     queue.failures = _next_failure(one.kind, s.params, queue.failures, one.glitches >> code & 1 == 1)
     queue.flags |= ASLEEP
     seconds = _wait(one.kind, s.params, episode.since, one.now, queue.failures)
-    _sets_in(s, s.queues, s.naps, q, seconds, one.kind == INTERVALS or one.kind == DOUBLING)
+    _sets_in(s, s.queues, s.naps, q, seconds, one.kind in (INTERVALS, DOUBLING))
     if episode.failures == 1 and one.resubmit_after < math.inf:
         _resubmit_later(s, q)
 
 
 @_compiled
-def _hop_fails(s, q):
+def _hop_fails(s: State, q: int) -> None:
     """When so many connections in a row have failed, all others are deferred without an attempt."""
     one, queue = s.one[0], s.queues[q]
     queue.failures += 1
@@ -632,7 +636,7 @@ def _hop_fails(s, q):
 
 
 @_compiled
-def _suspended(s, m):
+def _suspended(s: State, m: int) -> None:
     """Deferred without an attempt."""
     one, message = s.one[0], s.messages[m]
     message.suspended += 1
@@ -643,7 +647,7 @@ def _suspended(s, m):
 
 
 @_compiled
-def _refused(s, m):
+def _refused(s: State, m: int) -> None:
     """A message waits alone: for a fixed time where the queue retries, else by the schedule, counted from its acceptance."""
     one, message = s.one[0], s.messages[m]
     message.failures += 1
@@ -659,7 +663,7 @@ def _refused(s, m):
 
 
 @_compiled
-def _awake(s, q):
+def _awake(s: State, q: int) -> None:
     queue = s.queues[q]
     _ceases(s, s.queues, s.naps, q)
     queue.flags &= ~ASLEEP
@@ -671,7 +675,7 @@ def _awake(s, q):
 
 
 @_compiled
-def _begin_retry(s, q):
+def _begin_retry(s: State, q: int) -> None:
     one, queue = s.one[0], s.queues[q]
     episode = s.episodes[one.episodes]
     episode.hop, episode.since, episode.until, episode.seconds = queue.hop, one.now, math.nan, 0.0
@@ -682,7 +686,7 @@ def _begin_retry(s, q):
 
 
 @_compiled
-def _end_retry(s, q, ended):
+def _end_retry(s: State, q: int, ended: int) -> None:
     one, queue = s.one[0], s.queues[q]
     if queue.episode != NONE:
         episode = s.episodes[queue.episode]
@@ -693,7 +697,7 @@ def _end_retry(s, q, ended):
 
 
 @_compiled
-def _look_if_empty(s, q):
+def _look_if_empty(s: State, q: int) -> None:
     """An empty queue is in no episode, and forgets after a while."""
     queue = s.queues[q]
     if queue.ready + queue.alone == 0 and queue.open == 0 and math.isnan(queue.emptied):
@@ -702,7 +706,7 @@ def _look_if_empty(s, q):
 
 
 @_compiled
-def _want(s, q):
+def _want(s: State, q: int) -> None:
     """Ask for a connection, if the queue may have one more."""
     one, queue = s.one[0], s.queues[q]
     if queue.flags & (ASLEEP | ASKS | ICED) or queue.ready == 0:
@@ -722,7 +726,7 @@ def _want(s, q):
 
 
 @_compiled
-def _first_fresh(s, k):
+def _first_fresh(s: State, k: int) -> int:
     """The k-th of the queues that ask since this instant, taken out; the first has the smallest id."""
     one = s.one[0]
     q = s.fresh[k].queue
@@ -748,7 +752,7 @@ def _first_fresh(s, k):
 
 
 @_compiled
-def _ask(s, q):
+def _ask(s: State, q: int) -> None:
     """To the end of the line for a connection."""
     one, queue = s.one[0], s.queues[q]
     queue.flags &= ~FRESHLY
@@ -761,7 +765,7 @@ def _ask(s, q):
 
 
 @_compiled
-def _ask_not(s, q):
+def _ask_not(s: State, q: int) -> None:
     """Give up the place in the line for a connection."""
     one, queue = s.one[0], s.queues[q]
     if not queue.flags & ASKS:
@@ -784,7 +788,7 @@ def _ask_not(s, q):
 
 
 @_compiled
-def _dispatch(s):
+def _dispatch(s: State) -> None:
     """Grant connections by (waiting since, id); a queue stopped by its own limit does not stop those behind it."""
     one = s.one[0]
     q = one.asking
@@ -816,7 +820,7 @@ def _dispatch(s):
 
 
 @_compiled
-def _grant(s, q):
+def _grant(s: State, q: int) -> None:
     one, queue = s.one[0], s.queues[q]
     queue.open += 1
     one.open += 1
@@ -831,7 +835,7 @@ def _grant(s, q):
 
 
 @_compiled
-def _attempt(s, q, c, opens):
+def _attempt(s: State, q: int, c: int, opens: bool) -> None:
     """Carry the head message."""
     one, queue, connection = s.one[0], s.queues[q], s.connections[c]
     m = queue.head
@@ -858,7 +862,7 @@ def _attempt(s, q, c, opens):
 
 
 @_compiled
-def _ended(s, m):
+def _ended(s: State, m: int) -> None:
     """An attempt is over: what follows for the message, then for the connection."""
     one, message = s.one[0], s.messages[m]
     q, c = message.queue, message.prev
@@ -916,7 +920,7 @@ def _ended(s, m):
 
 
 @_compiled
-def _act(s, act):
+def _act(s: State, act: Any) -> None:
     """Rank 0: an administrator acts. What is under way goes on."""
     one = s.one[0]
     if act.deed == LIMIT:
@@ -925,7 +929,7 @@ def _act(s, act):
         if act.per_hop > 0:
             one.per_hop = act.per_hop
         return
-    if (act.deed == FREEZE or act.deed == THAW) and not act.only_in_retry:
+    if act.deed in (FREEZE, THAW) and not act.only_in_retry:
         one.frozen = act.deed == FREEZE
     for q in range(len(s.queues)):
         queue = s.queues[q]
@@ -956,7 +960,7 @@ def _act(s, act):
 
 
 @_compiled
-def _act_on_mail(s, act):
+def _act_on_mail(s: State, act: Any) -> None:
     """Mail of the touched queues is deleted, or comes back from waiting."""
     one = s.one[0]
     one.due = 0
@@ -990,7 +994,7 @@ def _act_on_mail(s, act):
 
 
 @_compiled
-def _take_out(s, m):
+def _take_out(s: State, m: int) -> None:
     message = s.messages[m]
     if message.place == ALONE:
         _ceases(s, s.messages, s.lines, m)
@@ -1000,7 +1004,7 @@ def _take_out(s, m):
 
 
 @_compiled
-def _expire(s, m):
+def _expire(s: State, m: int) -> None:
     """Rank 2: its lifetime is over. Under way, its attempt decides."""
     message = s.messages[m]
     if message.place == UNDER_WAY or message.place == GONE:
@@ -1013,7 +1017,7 @@ def _expire(s, m):
 
 
 @_compiled
-def _accept(s, m):
+def _accept(s: State, m: int) -> None:
     """Rank 5: it joins the queue of its next hop."""
     one, q = s.one[0], s.messages[m].queue
     queue = s.queues[q]
@@ -1029,14 +1033,14 @@ def _accept(s, m):
 
 
 @_compiled
-def _earlier(s, m, other):
+def _earlier(s: State, m: int, other: int) -> bool:
     """Is it this message's turn first, at one instant?"""
     hop, other_hop = s.queues[s.messages[m].queue].hop, s.queues[s.messages[other].queue].hop
     return hop < other_hop or (hop == other_hop and s.messages[m].id < s.messages[other].id)
 
 
 @_compiled
-def _in_turn(s):
+def _in_turn(s: State) -> None:
     """Sort what is due by (next hop, id)."""
     one, due = s.one[0], s.due
     for k in range(1, one.due):  # a heap, the last in turn first
@@ -1059,7 +1063,7 @@ def _in_turn(s):
 
 
 @_compiled
-def _attempts_end(s):
+def _attempts_end(s: State) -> None:
     """Rank 1."""
     one = s.one[0]
     one.due = 0
@@ -1073,7 +1077,7 @@ def _attempts_end(s):
 
 
 @_compiled
-def _lifetimes_end(s):
+def _lifetimes_end(s: State) -> None:
     """Rank 2."""
     one = s.one[0]
     if one.expires != TIMER:
@@ -1089,7 +1093,7 @@ def _lifetimes_end(s):
 
 
 @_compiled
-def _waits_end(s):
+def _waits_end(s: State) -> None:
     """Rank 3: queues first, then messages, within each next hop."""
     one = s.one[0]
     while one.resubmits != NONE and s.resubmits[one.resubmits].at == one.now:
@@ -1099,17 +1103,17 @@ def _waits_end(s):
         _resubmit_later(s, q)
         if s.queues[q].flags & ASLEEP:
             _awake(s, q)
-    for l in range(len(s.naps)):
-        while s.naps[l].head != NONE and s.queues[s.naps[l].head].when == one.now:
-            _awake(s, s.naps[l].head)
+    for n in range(len(s.naps)):
+        while s.naps[n].head != NONE and s.queues[s.naps[n].head].when == one.now:
+            _awake(s, s.naps[n].head)
     while one.family == BY_QUEUE and one.waits > 0 and s.queues[s.waits[0]].when == one.now:
         _awake(s, s.waits[0])
     one.due = 0
-    for l in range(len(s.lines)):
-        while s.lines[l].head != NONE and s.messages[s.lines[l].head].when == one.now:
-            s.due[one.due] = s.lines[l].head
+    for n in range(len(s.lines)):
+        while s.lines[n].head != NONE and s.messages[s.lines[n].head].when == one.now:
+            s.due[one.due] = s.lines[n].head
             one.due += 1
-            _out_of(s.messages, s.lines, s.lines[l].head)
+            _out_of(s.messages, s.lines, s.lines[n].head)
     while one.family == BY_MESSAGE and one.waits > 0 and s.messages[s.waits[0]].when == one.now:
         s.due[one.due] = s.waits[0]
         one.due += 1
@@ -1120,7 +1124,7 @@ def _waits_end(s):
 
 
 @_compiled
-def _notices_are_due(s):
+def _notices_are_due(s: State) -> None:
     """Rank 4."""
     one = s.one[0]
     if one.delay_notice == math.inf:
@@ -1138,7 +1142,7 @@ def _notices_are_due(s):
 
 
 @_compiled
-def _mail_comes(s):
+def _mail_comes(s: State) -> None:
     """Rank 5."""
     one = s.one[0]
     one.due = 0
@@ -1152,7 +1156,7 @@ def _mail_comes(s):
 
 
 @_compiled
-def _next(s):
+def _next(s: State) -> Seconds:
     """The next time at which something is due."""
     one = s.one[0]
     if one.acts > 0:
@@ -1162,12 +1166,12 @@ def _next(s):
         at = s.connections[s.under_way[0]].when
     if one.accepted < one.submitted:
         at = min(at, s.messages[one.accepted].accepted)
-    for l in range(len(s.naps)):
-        if s.naps[l].head != NONE:
-            at = min(at, s.queues[s.naps[l].head].when)
-    for l in range(len(s.lines)):
-        if s.lines[l].head != NONE:
-            at = min(at, s.messages[s.lines[l].head].when)
+    for n in range(len(s.naps)):
+        if s.naps[n].head != NONE:
+            at = min(at, s.queues[s.naps[n].head].when)
+    for n in range(len(s.lines)):
+        if s.lines[n].head != NONE:
+            at = min(at, s.messages[s.lines[n].head].when)
     if one.waits > 0:
         at = min(at, s.queues[s.waits[0]].when if one.family == BY_QUEUE else s.messages[s.waits[0]].when)
     if one.resubmits != NONE:
@@ -1186,7 +1190,7 @@ def _next(s):
 
 
 @_kept
-def play(s, until):
+def play(s: State, until: Seconds) -> int:
     """Play everything before `until`. DONE, or FULL where the logs of attempts and episodes need more room."""
     one = s.one[0]
     while True:
