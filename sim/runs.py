@@ -7,31 +7,47 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from sim import realise
+from sim.mail import OUTGOING
+from sim.policy.autoreply import Audience
 from sim.policy.own import Function
 from sim.record import Record
 from sim.scenario import Scenario
 from sim.server.host import Host
-from sim.server.transport.engines import Engine
+from sim.server.transport.engines import Asked, chosen
+from sim.units import Seconds
+from sim.workload import Rows
 
 __all__ = ["run", "runs"]
 
 _CHUNK = 24  # hours drawn at a time; results do not depend on it
+_ATTEMPTS = 50  # that a message to somebody who is away leads to, about, where all are answered: most go to hosts that answer nobody
 
 
-def run(scenario: Scenario, policy: str | Function = "", seed: int = 1, replication: int = 0) -> Record:
+def run(scenario: Scenario, policy: str | Function = "", seed: int = 1, replication: int = 0, engine: Asked = "auto") -> Record:
     """One run under one policy (the scenario's own by default): its name, or a function of (message, answered) that says whether to reply
-    (`sim.policy.own`)."""
+    (`sim.policy.own`). engine: the SimPy reference, the compiled kernel, or whichever is sooner done; they leave the same record."""
     if not isinstance(policy, str):
         name = getattr(policy, "__name__", "").strip("<>_").lower() or "own"
         scenario, policy = scenario.with_functions({name: policy}), name
-    return next(runs(scenario, [policy or scenario.policy], seed, replication))
+    return next(runs(scenario, [policy or scenario.policy], seed, replication, engine))
 
 
-def runs(scenario: Scenario, policies: Sequence[str], seed: int, replication: int, engine: Engine = "simpy") -> Iterator[Record]:
+def runs(scenario: Scenario, policies: Sequence[str], seed: int, replication: int, engine: Asked = "auto") -> Iterator[Record]:
     """A replication under each policy, on the same workload and world."""
     world = realise.world(scenario, seed, replication)
     workload = list(realise.hours(scenario, seed, replication, world, _CHUNK))
     gated = realise.attracted(scenario, seed, replication, world)
     for policy in policies:
-        yield Host(scenario, policy, seed, replication, world, workload, gated, engine).run()
+        picked = chosen(engine, _attempts(scenario, policy, workload))
+        yield Host(scenario, policy, seed, replication, world, workload, gated, picked).run()
+
+
+def _attempts(scenario: Scenario, policy: str, workload: Sequence[tuple[Seconds, Rows]]) -> int:
+    """About how many attempts a run makes."""
+    away = np.zeros(scenario.document.office.mailboxes + 1, dtype=np.bool_)
+    if scenario.audience(policy) is Audience.EVERYBODY:
+        away[[absence.mailbox for absence in scenario.absences]] = True
+    return sum(_ATTEMPTS * int(away[rows.mailbox].sum()) + int(np.isin(rows.kind, OUTGOING).sum()) for _, rows in workload)

@@ -1,16 +1,51 @@
-"""The back ends by name, and which to choose."""
+"""The back ends by name, and which to choose. They leave the same record, so only time is at stake.
+
+The compiled one has a price, in each process: its compiler is imported, and its machine code read, or made where none is kept on disk. From
+then on it costs a small part of the reference. So the reference plays what is small, and what it has played in this process is remembered:
+when that would have paid the price, the other takes over.
+"""
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Final, Literal
 
+from sim.errors import BadInput
 from sim.policy.retry import QueueRules
 from sim.server.transport.columns import ByColumn, Reference, Tabled
 
-__all__ = ["ENGINES", "Engine", "begin"]
+__all__ = ["ENGINES", "Asked", "Engine", "begin", "chosen", "known"]
 
 Engine = Literal["simpy", "kernel"]
-ENGINES: Final[tuple[Engine, ...]] = ("simpy", "kernel")
+Asked = Literal["simpy", "kernel", "auto"]
+ENGINES: Final[tuple[Asked, ...]] = ("simpy", "kernel", "auto")
+# Attempts that the reference makes in the time in which machine code is read, and made; both measured (docs/performance.md).
+_READING: Final = 60_000
+_MAKING: Final = 1_500_000
+
+_played = 0  # attempts expected of the reference in this process so far
+
+
+def known(name: str) -> Asked:
+    """The engine that a user names, or `auto`; BadInput where there is none of that name."""
+    for engine in ENGINES:
+        if name == engine:
+            return engine
+    raise BadInput("--engine", f"{name!r} is not one of {', '.join(ENGINES)}")
+
+
+def chosen(asked: Asked, attempts: float) -> Engine:
+    """The back end of a run of which about so many attempts are expected."""
+    global _played
+    if asked != "auto":
+        return asked
+    if "sim.server.transport.compiled" in sys.modules:
+        return "kernel"
+    _played += round(attempts)
+    if _played < _READING or (_played < _MAKING and not _kept()):
+        return "simpy"
+    return "kernel"
 
 
 def begin(engine: Engine, rules: QueueRules, outside: Tabled) -> ByColumn:
@@ -20,3 +55,8 @@ def begin(engine: Engine, rules: QueueRules, outside: Tabled) -> ByColumn:
     from sim.server.transport.compiled import Compiled  # the compiler takes a while to import
 
     return Compiled(rules, outside)
+
+
+def _kept() -> bool:
+    """Is there machine code of the kernel, beside it on disk?"""
+    return any(Path(__file__).with_name("__pycache__").glob("kernel.play-*.nbi"))

@@ -16,6 +16,7 @@ room in the logs, and is called again.
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -38,8 +39,9 @@ NONE: Final = -1
 
 
 def _compiled(function: F) -> F:
-    """Part of `play`: always inlined, since the arrays are many, and without the counting of references, since it makes none."""
-    return numba.njit(_nrt=False, forceinline=True)(function)
+    """Part of `play`: always inlined, since the arrays are many; without the counting of references, since it makes none; and without
+    what only a call from Python needs, which would double the time to compile."""
+    return numba.njit(_nrt=False, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
 
 
 def _kept(function: F) -> F:
@@ -122,8 +124,13 @@ EPISODE: Final = np.dtype(
 )
 ATTEMPT: Final = np.dtype([("at", "f8"), ("seconds", "f8"), ("message", "i4"), ("code", "u1")])
 ACT: Final = np.dtype([(name, "i8") for name in ("deed", "only_in_retry", "kinds", "report", "connections", "per_hop")])
+# What is kept on disk is found by the types of the arguments. That of the rules is in a name, since they stand in a file of their own.
+_RULES: Final = zlib.crc32(
+    b"".join(f.__code__.co_code + repr(f.__code__.co_consts).encode() for f in (retry.wait, retry.next_failure, retry.too_old))
+)
 ONE: Final = np.dtype(
     [
+        (f"rules_{_RULES:08x}", "i8"),
         *(
             (name, "f8")
             for name in (
