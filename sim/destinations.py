@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from sim.mail import Code, Ints, Place
+from sim.mail import Code, Ints, Place, among
 from sim.streams import Draw, us
 from sim.units import Floats, Seconds
 from sim.world import BANDWIDTH, FULL, TYPO, Spell, World
@@ -69,10 +69,10 @@ def destinations(world: World, hops: Ints) -> Destinations:
     several = us(world.key, hops, Draw.DOMAIN_SEVERAL) < fates.several
     addresses = np.where(several, fates.addresses, 1)
     dead = several & (addresses > 1) & (us(world.key, hops, Draw.DOMAIN_FIRST_DEAD) < fates.first_dead)
-    dead &= ~np.isin(where, (Place.PROVIDER, Place.SMARTHOST))
+    dead &= ~among(where, (Place.PROVIDER, Place.SMARTHOST))
     code = np.where(fate == Code.GREYLISTED, Code.OK, fate).astype(np.uint8)
-    answers = np.isin(fate, (Code.OK, Code.GREYLISTED, Code.BUSY))
-    code[(fate == Code.BUSY) | (answers & np.isin(where, _ALTERNATES))] = Code.NONE
+    answers = among(fate, (Code.OK, Code.GREYLISTED, Code.BUSY))
+    code[(fate == Code.BUSY) | (answers & among(where, _ALTERNATES))] = Code.NONE
     code[answers & (dead.astype(np.int64) >= fates.tried)] = Code.TIMEOUT
     spells = [world.alternates(hop) if varies else ([], Code.NONE) for hop, varies in zip(hops.tolist(), (code == 0).tolist(), strict=True)]
     return Destinations(
@@ -93,7 +93,7 @@ def mailboxes(world: World, addresses: Ints) -> Codes:
     where = addresses >> 40
     die = us(world.key, addresses, Draw.MAILBOX)
     said = np.full(len(addresses), Code.OK, dtype=np.uint8)
-    strange = np.isin(where, (Place.STRANGE, Place.PROVIDER))
+    strange = among(where, (Place.STRANGE, Place.PROVIDER))
     is_full = strange & (die >= nobody) & (die < full)
     said[is_full] = Code.FULL
     said[is_full & (us(world.key, addresses, Draw.QUOTA) < world.fates.for_good)] = Code.OVER_QUOTA

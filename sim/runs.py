@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from sim import realise
-from sim.mail import OUTGOING
+from sim.mail import OUTGOING, among
 from sim.policy.autoreply import Audience
 from sim.policy.own import Function
 from sim.record import Record
@@ -22,7 +22,7 @@ from sim.workload import Rows
 
 __all__ = ["run", "runs"]
 
-_CHUNK = 24  # hours drawn at a time; results do not depend on it
+_CHUNK = 1_000_000  # mailbox-hours of mail that are drawn and played at a time; results do not depend on it
 _ATTEMPTS = 50  # that a message to somebody who is away leads to, about, where all are answered: most go to hosts that answer nobody
 
 
@@ -38,7 +38,8 @@ def run(scenario: Scenario, policy: str | Function = "", seed: int = 1, replicat
 def runs(scenario: Scenario, policies: Sequence[str], seed: int, replication: int, engine: Asked = "auto") -> Iterator[Record]:
     """A replication under each policy, on the same workload and world."""
     world = realise.world(scenario, seed, replication)
-    workload = list(realise.hours(scenario, seed, replication, world, _CHUNK))
+    chunk = max(1, _CHUNK // scenario.document.office.mailboxes)
+    workload = list(realise.hours(scenario, seed, replication, world, chunk))
     gated = realise.attracted(scenario, seed, replication, world)
     for policy in policies:
         picked = chosen(engine, _attempts(scenario, policy, workload))
@@ -50,4 +51,4 @@ def _attempts(scenario: Scenario, policy: str, workload: Sequence[tuple[Seconds,
     away = np.zeros(scenario.document.office.mailboxes + 1, dtype=np.bool_)
     if scenario.audience(policy) is Audience.EVERYBODY:
         away[[absence.mailbox for absence in scenario.absences]] = True
-    return sum(_ATTEMPTS * int(away[rows.mailbox].sum()) + int(np.isin(rows.kind, OUTGOING).sum()) for _, rows in workload)
+    return sum(_ATTEMPTS * int(away[rows.mailbox].sum()) + int(among(rows.kind, OUTGOING).sum()) for _, rows in workload)

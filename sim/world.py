@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from sim.mail import NO_HOST, Code, Ints, Place, Truth, place
+from sim.mail import NO_HOST, Code, Ints, Place, Truth, among, place
 from sim.streams import Draw, key, u, us
-from sim.units import WEEK, Seconds, grid
+from sim.units import Seconds, grid
 
 __all__ = ["BANDWIDTH", "FULL", "GONE", "TYPO", "Fates", "Spell", "World"]
 
@@ -103,7 +103,7 @@ class World:
         fate = np.full(domains.shape, Code.OK, dtype=np.uint8)
         where = domains >> 40
         greylists = us(self.key, domains, Draw.DOMAIN_GREYLISTS) < f.greylisting
-        fate[greylists & np.isin(where, _MAY_GREYLIST)] = Code.GREYLISTED
+        fate[greylists & among(where, _MAY_GREYLIST)] = Code.GREYLISTED
         strange = where == Place.STRANGE
         fate[strange & (answers < f.silent + f.refusing + f.busy)] = Code.BUSY
         fate[strange & (answers < f.silent + f.refusing)] = Code.REFUSED
@@ -157,7 +157,7 @@ class World:
     def unresolvable(self, domains: Ints) -> npt.NDArray[np.bool_]:
         """Would a server that asks DNS about a sender refuse these? So does Postfix's reject_unknown_sender_domain, null MX included.
         int64[n] to bool[n]."""
-        found: npt.NDArray[np.bool_] = np.isin(self.domains(domains), (Code.NXDOMAIN, Code.DNS_TIMEOUT, Code.NULL_MX))
+        found: npt.NDArray[np.bool_] = among(self.domains(domains), (Code.NXDOMAIN, Code.DNS_TIMEOUT, Code.NULL_MX))
         return found
 
     def addresses(self, hop: int) -> int:
@@ -180,7 +180,7 @@ class World:
         truth[die < spammer] = Truth.SPAMMER
         truth[die < stranger] = Truth.FORGED_REAL  # the owners of full mailboxes among them
         truth[die < nobody] = Truth.FORGED_DEAD
-        truth[np.isin(self.domains(domains), _NEVER)] = Truth.FORGED_DEAD
+        truth[among(self.domains(domains), _NEVER)] = Truth.FORGED_DEAD
         return truth
 
     def mailbox(self, address: int) -> Code:
@@ -260,7 +260,7 @@ class World:
             good, bad, code, draw = f.busy_spell / 3.0, f.busy_spell, Code.BUSY, Draw.DOMAIN_BUSY
             edges, now = [0.0], 0.0
         n = 0
-        while now < self.horizon + WEEK:
+        while now < self.horizon:
             mean = bad if len(edges) % 2 else good
             if math.isinf(mean):
                 break

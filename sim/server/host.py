@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 import simpy
 
-from sim.mail import HERE, NULL_SENDER, OUTGOING, SMARTHOST, Answer, Code, Dsn, Ints, Kind, Outcome, Truth
+from sim.mail import HERE, NULL_SENDER, OUTGOING, SMARTHOST, Answer, Code, Dsn, Ints, Kind, Outcome, Truth, among
 from sim.names import Names
 from sim.policy.acquaintance import Acquaintance
 from sim.policy.autoreply import Audience, History
@@ -194,7 +194,7 @@ class Host:
         arrived, at = sent[report.settled[delivered]], report.settled_at[delivered]
         noted = arrived["noted"]
         arrived, at = arrived[noted], at[noted]
-        for i in np.flatnonzero(np.isin(arrived["truth"], (Truth.TRAP, Truth.SPAMMER))).tolist():
+        for i in np.flatnonzero(among(arrived["truth"], (Truth.TRAP, Truth.SPAMMER))).tolist():
             note, when = arrived[i], float(at[i])
             if note["truth"] == Truth.TRAP:
                 self.reputation.trapped(Kind(int(note["id"]) & 15), int(note["sender"]), when)
@@ -222,7 +222,7 @@ class Host:
         ids = ledger.ids(rows, turn)
         self._send(self.outward.from_arrivals(seen, ids, outcome, dsn, absent))
         self._send(self.outward.late(rows, ids, reached))
-        self._leave(rows.take(np.isin(rows.kind, OUTGOING)))
+        self._leave(rows.take(among(rows.kind, OUTGOING)))
 
     def _leave(self, rows: Rows) -> None:
         """Hand rows on their way out to the transport, in their time."""

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from sim.mail import HERE, NULL_SENDER, OUTGOING, Answer, Flag, Ints, Kind, Outcome, Place
+from sim.mail import HERE, NULL_SENDER, OUTGOING, Answer, Flag, Ints, Kind, Outcome, Place, among
 from sim.policy import admission, autoreply
 from sim.policy.acquaintance import Acquaintance
 from sim.policy.own import Incoming, Own
@@ -59,7 +59,7 @@ def deliver(
     outside = rows.kind != Kind.INTERNAL
     outcome = admission.admit(rule, rows.kind == Kind.SPAM, outside, rows.unresolvable, rows.dice)
     outcome[(rows.mailbox < 0) & (outcome != Outcome.REFUSED)] = Outcome.REFUSED if recipients else Outcome.BOUNCED
-    outgoing = np.isin(rows.kind, OUTGOING)
+    outgoing = among(rows.kind, OUTGOING)
     outcome[outgoing] = Outcome.QUEUED
     box = np.maximum(rows.mailbox, 0)
     absent = force.absence[box] >= 0
@@ -71,7 +71,7 @@ def deliver(
         known = force.acquaintance.meet(rows.mailbox, np.where(writes, rows.recipient, rows.sender), met)
     facts = autoreply.Facts(absent, force.replies_on[box], place, rows.sender, rows.flags, outcome, known)
     answer = autoreply.reasons(force.audience, responder, facts)
-    answer[outgoing | np.isin(outcome, (Outcome.REFUSED, Outcome.BOUNCED))] = Answer.NOT_ASKED
+    answer[outgoing | among(outcome, (Outcome.REFUSED, Outcome.BOUNCED))] = Answer.NOT_ASKED
     granted = []
     asked = np.flatnonzero(answer == Answer.ANSWERED)
     boxes = rows.mailbox[asked]

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from sim.mail import HERE, OUTGOING, Answer, Ints, Kind, Outcome
+from sim.mail import HERE, OUTGOING, Answer, Ints, Kind, Outcome, among
 from sim.record import SCHEMA, Table
 from sim.units import HOUR, Floats
 from sim.workload import Rows
@@ -144,7 +144,7 @@ def ids(rows: Rows, turn: Ints) -> Ints:
 
 def _inbound(batch: Batch) -> Table:
     """Rows that came here; those on their way out are in `_carried`."""
-    here = ~np.isin(batch.rows.kind, OUTGOING)
+    here = ~among(batch.rows.kind, OUTGOING)
     rows, turn = batch.rows.take(here), batch.turn[here]
     before = np.maximum(turn - 1, 0) << 4
     return _table(
@@ -189,7 +189,7 @@ def hours(messages: Table, attempts: Table) -> Table:
             {
                 "wait_seconds": messages["wait_seconds"],
                 "refused": messages["outcome"] == Outcome.REFUSED,
-                "filtered": np.isin(messages["outcome"], (Outcome.FILTERED, Outcome.JUNK)),
+                "filtered": among(messages["outcome"], (Outcome.FILTERED, Outcome.JUNK)),
             },
         ),
         (

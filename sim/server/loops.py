@@ -14,7 +14,7 @@ from heapq import heappop, heappush
 
 import numpy as np
 
-from sim.mail import HERE, Flag, Ints, Kind, Place, Truth
+from sim.mail import HERE, Flag, Ints, Kind, Place, Truth, among
 from sim.scenario import Scenario
 from sim.server.ledger import BORN, Born
 from sim.streams import Draw, u, us
@@ -43,7 +43,7 @@ class Loops:
         if table is None:
             return
         turns = messages["id"] >> 4 & 0xFFFF
-        may = (messages["id"] & 15 == Kind.AUTOREPLY) & np.isin(messages["truth"], _PEOPLE) & (turns < table.most)
+        may = (messages["id"] & 15 == Kind.AUTOREPLY) & among(messages["truth"], _PEOPLE) & (turns < table.most)
         may &= (messages["sender"] >= 0) & (messages["sender"] >> 40 == Place.OFFICE)
         may &= us(self.world.key, messages["recipient"], Draw.RESPONDS) < table.responders
         for note, when, turn in zip(messages[may], at[may].tolist(), turns[may].tolist(), strict=True):

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from sim.mail import HERE, NULL_SENDER, OUTGOING, Dsn, Ints, Kind, Outcome, Place, Truth, address, place
+from sim.mail import HERE, NULL_SENDER, OUTGOING, Dsn, Ints, Kind, Outcome, Place, Truth, address, among, place
 from sim.policy import bounce
 from sim.scenario import Scenario
 from sim.server.inbound import NOTICE
@@ -58,7 +58,7 @@ class Outward:
         if table is None:
             return rows.at
         since, until = self.spans["store_outage"]
-        waits = (rows.at >= since) & (rows.at < until) & (rows.mailbox >= 0) & np.isin(rows.kind, _FROM_OUTSIDE)
+        waits = (rows.at >= since) & (rows.at < until) & (rows.mailbox >= 0) & among(rows.kind, _FROM_OUTSIDE)
         return np.where(waits, until if until < self.horizon else math.inf, rows.at)
 
     def late(self, rows: Rows, ids: Ints, reached: Floats) -> Born:
@@ -132,7 +132,7 @@ class Outward:
             return
         since, until = self.spans["receipts"]
         share = np.select([rows.kind == Kind.WANTED, rows.kind == Kind.SPAM], [table.wanted, table.spam], 0.0)
-        asks = (us(self.world.key, rows.row, Draw.RECEIPT) < share) & np.isin(rows.kind, _ASKING)
+        asks = (us(self.world.key, rows.row, Draw.RECEIPT) < share) & among(rows.kind, _ASKING)
         asks &= (outcome == Outcome.MAILBOX) & (rows.sender != NULL_SENDER) & (rows.at >= since) & (rows.at < until)
         if table.delivery:
             which = np.flatnonzero(asks)
@@ -147,7 +147,7 @@ class Outward:
         if table is None:
             return
         since, until = self.spans["forward"]
-        on = (rows.mailbox == self.forwarder) & (outcome == Outcome.MAILBOX) & ~np.isin(rows.kind, OUTGOING)
+        on = (rows.mailbox == self.forwarder) & (outcome == Outcome.MAILBOX) & ~among(rows.kind, OUTGOING)
         on &= (rows.at >= since) & (rows.at < until)
         bit = {"living": 0, "full": FULL, "nobody": TYPO, "gone": 0}[table.to]
         domain = address(Place.TARGET, _ELSEWHERE + GONE) if table.to == "gone" else address(Place.PROVIDER, 0)
