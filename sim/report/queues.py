@@ -96,16 +96,15 @@ class _Queue:
 
 
 def _queues(scenario: Scenario, record: Record, at: Seconds) -> list[_Queue]:
-    m, q, frozen = record.columns("messages"), record.columns("queues"), Frost(record, at)
-    there = (m["accepted_at"] < at) & ~(m["settled_at"] < at) & (m["next_hop"] != HERE)
+    m, q, frozen, tries = record.columns("messages"), record.columns("queues"), Frost(record, at), _Tries(scenario, record, at)
+    there = np.flatnonzero((m["accepted_at"] < at) & ~(m["settled_at"] < at) & (m["next_hop"] != HERE))
+    there = there[np.lexsort((m["accepted_at"][there], m["next_hop"][there]))]
+    hops, first = np.unique(m["next_hop"][there], return_index=True)
+    episodes = np.flatnonzero((q["since"] < at) & ~(q["until"] < at))
+    since = dict(zip(q["next_hop"][episodes].tolist(), q["since"][episodes].tolist(), strict=True))
     found = []
-    for hop in np.unique(m["next_hop"][there]).tolist():
-        rows = np.flatnonzero(there & (m["next_hop"] == hop))
-        mine = rows[np.argsort(m["accepted_at"][rows], kind="stable")]
-        episode = np.flatnonzero((q["next_hop"] == hop) & (q["since"] < at) & ~(q["until"] < at))
-        state, upcoming, failures, code = "Ready", math.nan, 0, Code.NONE
-        if len(episode):
-            state, upcoming, failures, code = _retry(scenario, record, hop, float(q["since"][episode[-1]]), at)
+    for hop, mine in zip(hops.tolist(), np.split(there, first[1:]), strict=False):  # of nothing, split makes a piece
+        state, upcoming, failures, code = tries.of(hop, since[hop]) if hop in since else ("Ready", math.nan, 0, Code.NONE)
         if hop in frozen:
             state, upcoming = FROZEN, math.nan
         found.append(
@@ -216,22 +215,32 @@ def _stamp(scenario: Scenario, seconds: Seconds) -> str:
     return (dt.datetime.combine(scenario.document.start, dt.time()) + dt.timedelta(seconds=seconds)).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _retry(scenario: Scenario, record: Record, hop: int, since: Seconds, at: Seconds) -> tuple[str, Seconds, int, Code]:
-    """State, next retry, failures and last answer of a next hop in an episode, replayed from its attempts by the server's own rule.
+class _Tries:
+    """The attempts that began before a time, by next hop."""
 
-    Where the message retries, the next retry is that of no queue; it is left out."""
-    rules, a = scenario.queue_rules(), record.columns("attempts")
-    ends = a["at"] + a["seconds"]
-    mine = np.flatnonzero((a["next_hop"] == hop) & (ends >= since) & (a["at"] < at))
-    failures, last, upcoming = 0, Code.NONE, math.nan
-    for i in mine.tolist():
-        if ends[i] >= at:
-            return "Active", math.nan, failures, last
-        last = Code(int(a["code"][i]))
-        failures = retry.next_failure(rules.kind, rules.params, failures, last in rules.glitch_on)
-        if rules.family is retry.Family.QUEUE:
-            upcoming = float(ends[i]) + retry.wait(rules.kind, rules.params, since, float(ends[i]), failures)
-    return "Retry", upcoming, failures, last
+    def __init__(self, scenario: Scenario, record: Record, at: Seconds) -> None:
+        a = record.columns("attempts")
+        begun = np.flatnonzero(a["at"] < at)
+        begun = begun[np.argsort(a["next_hop"][begun], kind="stable")]
+        self.hops, self.ends, self.codes = a["next_hop"][begun], (a["at"] + a["seconds"])[begun], a["code"][begun]
+        self.rules, self.at = scenario.queue_rules(), at
+
+    def of(self, hop: int, since: Seconds) -> tuple[str, Seconds, int, Code]:
+        """State, next retry, failures and last answer of a next hop in an episode, replayed from its attempts by the server's own rule.
+
+        Where the message retries, the next retry is that of no queue; it is left out."""
+        rules, failures, last, upcoming = self.rules, 0, Code.NONE, math.nan
+        for i in range(*np.searchsorted(self.hops, (hop, hop + 1)).tolist()):
+            end = float(self.ends[i])
+            if end < since:
+                continue
+            if end >= self.at:
+                return "Active", math.nan, failures, last
+            last = Code(int(self.codes[i]))
+            failures = retry.next_failure(rules.kind, rules.params, failures, last in rules.glitch_on)
+            if rules.family is retry.Family.QUEUE:
+                upcoming = end + retry.wait(rules.kind, rules.params, since, end, failures)
+        return "Retry", upcoming, failures, last
 
 
 def what_happened(scenario: Scenario, record: Record) -> str:
