@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["BadInput", "BadOutput", "MailflowError", "Unavailable", "nearest"]
+__all__ = ["BadInput", "BadOutput", "Lost", "MailflowError", "Unavailable", "nearest"]
 
 
 class MailflowError(Exception):
@@ -30,6 +30,10 @@ class BadInput(MailflowError):
 
 class BadOutput(BadInput):
     """A file that is to be written cannot be."""
+
+
+class Lost(MailflowError):
+    """Who was to play a replication is no more: a worker process, or a cluster."""
 
 
 class Unavailable(BadInput):

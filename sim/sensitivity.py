@@ -16,7 +16,7 @@ import numpy as np
 from sim import __version__, comparison
 from sim.comparison import MARGIN
 from sim.errors import BadInput
-from sim.experiment import Pool, Progress, Task, offered, workers
+from sim.experiment import offered
 from sim.influence import Influence, Sensitivity
 from sim.measures import Summary
 from sim.scenario import Input, Scenario
@@ -25,6 +25,7 @@ from sim.statistics import design
 from sim.statistics.design import LEVELS, STEP, Effect, Share
 from sim.statistics.intervals import difference, estimate
 from sim.units import Floats
+from sim.workers import Pool, Progress, Task, workers
 
 __all__ = ["BUDGET", "ENDS", "MOST_MATTER", "Plan", "plan", "weigh"]
 

@@ -9,9 +9,10 @@ from sim import __version__, comparison
 from sim.breakeven import Point, Sweep, search
 from sim.comparison import MARGIN, Comparison, Estimate, estimate
 from sim.errors import BadInput
-from sim.experiment import Pool, Progress, Task, compared, offered, workers
+from sim.experiment import compared, offered
 from sim.scenario import Scenario
 from sim.scenario.span import Span, over
+from sim.workers import Pool, Progress, Task, workers
 
 __all__ = ["POINTS", "REPLICATIONS", "sweep"]
 

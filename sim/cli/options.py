@@ -14,8 +14,8 @@ import typer
 from sim.errors import BadInput
 
 if TYPE_CHECKING:
-    from sim.experiment import Progress
     from sim.scenario import Scenario
+    from sim.workers import Progress
 
 __all__ = ["Compress", "Filter", "Jobs", "Replay", "ReplayWanted", "ScenarioName", "Seed", "Set", "progress", "resolve", "varied"]
 

@@ -1,0 +1,123 @@
+"""Who plays replications: this process, or worker processes.
+
+A task is one replication; it is sent as a scenario and numbers, and what comes back is a summary. Results come as they finish; whoever asks
+for them puts them in the order of the tasks, so no result depends on who has played what.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import connection
+from typing import TypeVar
+
+from sim import measures, runs
+from sim.errors import BadInput, Lost
+from sim.measures import Summary
+from sim.scenario import Scenario
+
+__all__ = ["Pool", "Progress", "Task", "play", "spread", "workers"]
+
+Progress = Callable[[str, int, int], None]
+A = TypeVar("A")
+B = TypeVar("B")
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One replication of a scenario under some policies."""
+
+    scenario: Scenario
+    policies: tuple[str, ...]
+    seed: int
+    replication: int
+
+
+def play(task: Task) -> dict[str, Summary]:
+    """The replication under each policy. What comes back from a worker is a summary: the record of a big office is larger than what is
+    asked of it."""
+    times = measures.moments(task.scenario.horizon)
+    limit = task.scenario.document.verdict.alert_queues
+    records = runs.runs(task.scenario, task.policies, task.seed, task.replication)
+    return {record.run.policy: measures.summarise(record, times, limit) for record in records}
+
+
+@contextmanager
+def workers(jobs: int | None) -> Iterator[Executor | None]:
+    """Worker processes, by default one per core, or None for one job: then everything runs here."""
+    count = jobs or os.cpu_count() or 1
+    if count <= 1:
+        yield None
+        return
+    executor = ProcessPoolExecutor(count, initializer=_begin)
+    try:
+        yield executor
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+def _begin() -> None:
+    """A worker leaves it to the process that has started it what an interrupt means, and ends when that one has ended: after kill -9 nobody
+    else would tell it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    connection.wait([sentinel])
+    os._exit(1)
+
+
+def spread(executor: Executor | None, function: Callable[[A], B], tasks: Sequence[A]) -> Iterator[tuple[int, B]]:
+    """Apply a function to tasks, giving (number of the task, result) as they finish. Raises Lost where a worker is no more, after all that
+    was done before."""
+    if executor is None:
+        for number, task in enumerate(tasks):
+            yield number, function(task)
+        return
+    try:
+        futures: dict[Future[B], int] = {executor.submit(function, task): number for number, task in enumerate(tasks)}
+        while futures:
+            done, _ = wait(futures, return_when=FIRST_COMPLETED)
+            for future in sorted(done, key=_failed):
+                yield futures.pop(future), future.result()
+    except BrokenExecutor:
+        raise Lost("a worker process has ended before its time (killed, or out of memory)") from None
+
+
+def _failed(future: Future[B]) -> bool:
+    return future.cancelled() or future.exception() is not None
+
+
+@dataclass(slots=True)
+class Pool:
+    """Plays tasks over the workers and reports progress."""
+
+    executor: Executor | None
+    progress: Progress
+
+    def play(self, what: str, tasks: Sequence[Task]) -> list[dict[str, Summary]]:
+        """The result of every task, in their order."""
+        if self.executor is not None:
+            _can_be_sent(tasks)
+        found: list[dict[str, Summary]] = [{} for _ in tasks]
+        for done, (number, result) in enumerate(spread(self.executor, play, tasks), start=1):
+            found[number] = result
+            self.progress(what, done, len(tasks))
+        return found
+
+
+def _can_be_sent(tasks: Sequence[Task]) -> None:
+    """Looked for beforehand: a pool that meets such a policy while it pickles may hang."""
+    for scenario in {id(task.scenario): task.scenario for task in tasks}.values():
+        if scenario.staying:
+            named = ", ".join(map(repr, scenario.staying))
+            raise BadInput("policies", f"{named} cannot be sent to worker processes: define it in a module, or give jobs=1")
