@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["BadInput", "BadOutput", "Lost", "MailflowError", "Unavailable", "nearest"]
+__all__ = ["BadInput", "BadOutput", "Lost", "MailflowError", "Notice", "Unavailable", "nearest"]
 
 
 class MailflowError(Exception):
@@ -38,6 +38,10 @@ class Lost(MailflowError):
 
 class Unavailable(BadInput):
     """The server has no such policy, with the reason."""
+
+
+class Notice(UserWarning):
+    """Something that changes no result and that one should know. Its text is one line, and the command line says no more."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

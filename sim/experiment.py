@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -14,7 +15,7 @@ from typing import Final
 
 import numpy as np
 
-from sim import __version__, comparison, measures
+from sim import __version__, comparison, measures, workers
 from sim.comparison import Assumption, Band, Best, Case, Comparison, Outcome
 from sim.errors import BadInput
 from sim.measures import MEASURES, Summary
@@ -24,7 +25,7 @@ from sim.scenario import Input, Scenario
 from sim.statistics.intervals import LEVEL, each_of
 from sim.statistics.selection import select
 from sim.statistics.stopping import Target, target
-from sim.workers import Pool, Progress, Task, workers
+from sim.workers import Pool, Progress, Task
 
 __all__ = [
     "BAND_REPLICATIONS",
@@ -59,6 +60,7 @@ def compare(
     pairs: bool = True,
     together: bool = False,
     vary: Mapping[str, Sequence[object]] | None = None,
+    resume: str | os.PathLike[str] | None = None,
     progress: Progress = lambda what, done, total: None,
 ) -> Comparison:
     """Compare reply policies on common random numbers.
@@ -73,7 +75,8 @@ def compare(
     which the best policy is sought until it is known with 95 % where it is `zone` better than the others. With either, `replications` is
     the most that is spent (200 by default). pairs: False gives every policy mail of its own, to see what common random numbers are worth.
     together: the differences to the baseline hold for all policies together. vary: keys with values; every combination is compared on the
-    same replications, without reruns for assumed inputs, and is one of the result's `cases`.
+    same replications, without reruns for assumed inputs, and is one of the result's `cases`. resume: a folder in which every replication is
+    kept as soon as it is done; the same call goes on from there, to the same result.
     """
     for what, number, least, most in (("replications", replications, 1, 100_000), ("jobs", jobs, 1, 1024), ("seed", seed, 0, 2**62)):
         if number is not None and not least <= number <= most:
@@ -106,8 +109,7 @@ def compare(
 
     most = MOST if replications is None else replications
     size = BATCH if replications is None or targets or best else replications
-    with workers(jobs) as executor:
-        pool = Pool(executor, progress)
+    with workers.pool(scenario, seed, jobs, progress, resume) as pool:
         played: list[dict[str, Summary]] = []
         while not played or (len(played) < most and not sufficient(played)):
             numbers = range(len(played), min(len(played) + size, most))

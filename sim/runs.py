@@ -6,6 +6,7 @@ Within a replication all policies share one workload and one world: common rando
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from sim import realise
 from sim.policy.own import Function
@@ -13,9 +14,19 @@ from sim.record import Record
 from sim.scenario import Scenario
 from sim.server.host import Host
 
-__all__ = ["run", "runs"]
+__all__ = ["Task", "run", "runs"]
 
 _CHUNK = 24  # hours drawn at a time; results do not depend on it
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One replication of a scenario under some policies."""
+
+    scenario: Scenario
+    policies: tuple[str, ...]
+    seed: int
+    replication: int
 
 
 def run(scenario: Scenario, policy: str | Function = "", seed: int = 1, replication: int = 0) -> Record:

@@ -12,31 +12,23 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from multiprocessing import connection
 from typing import TypeVar
 
-from sim import measures, runs
+from sim import checkpoint, measures, runs
+from sim.checkpoint import Checkpoint
 from sim.errors import BadInput, Lost
 from sim.measures import Summary
+from sim.runs import Task
 from sim.scenario import Scenario
 
-__all__ = ["Pool", "Progress", "Task", "play", "spread", "workers"]
+__all__ = ["Pool", "Progress", "Task", "play", "pool", "spread", "workers"]
 
 Progress = Callable[[str, int, int], None]
 A = TypeVar("A")
 B = TypeVar("B")
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One replication of a scenario under some policies."""
-
-    scenario: Scenario
-    policies: tuple[str, ...]
-    seed: int
-    replication: int
 
 
 def play(task: Task) -> dict[str, Summary]:
@@ -103,16 +95,36 @@ class Pool:
 
     executor: Executor | None
     progress: Progress
+    kept: Checkpoint | None = None
 
     def play(self, what: str, tasks: Sequence[Task]) -> list[dict[str, Summary]]:
-        """The result of every task, in their order."""
+        """The result of every task, in their order. What is kept from an earlier start is not played, nor counted in the progress: the time
+        left is that of the rest."""
         if self.executor is not None:
             _can_be_sent(tasks)
-        found: list[dict[str, Summary]] = [{} for _ in tasks]
-        for done, (number, result) in enumerate(spread(self.executor, play, tasks), start=1):
-            found[number] = result
-            self.progress(what, done, len(tasks))
-        return found
+        found = [None if self.kept is None else self.kept.find(task) for task in tasks]
+        missing = [number for number, result in enumerate(found) if result is None]
+        what += f", {len(tasks) - len(missing)} kept" * (len(missing) < len(tasks))
+        try:
+            for done, (place, result) in enumerate(spread(self.executor, play, [tasks[number] for number in missing]), start=1):
+                found[missing[place]] = result
+                if self.kept is not None:
+                    self.kept.keep(tasks[missing[place]], result)
+                self.progress(what, done, len(missing))
+        except Lost as error:
+            then = "nothing is kept, --resume DIR keeps what is done" if self.kept is None else self.kept.said()
+            raise Lost(f"{error}; {then}") from None
+        return [result for result in found if result is not None]
+
+
+@contextmanager
+def pool(
+    scenario: Scenario, seed: int, jobs: int | None, progress: Progress, resume: str | os.PathLike[str] | None = None
+) -> Iterator[Pool]:
+    """Workers for the replications of a scenario and all that is made of it by settings, kept in the folder `resume` if one is named."""
+    with ExitStack() as stack:
+        kept = stack.enter_context(checkpoint.opened(resume, scenario, seed)) if resume is not None else None
+        yield Pool(stack.enter_context(workers(jobs)), progress, kept)
 
 
 def _can_be_sent(tasks: Sequence[Task]) -> None:
