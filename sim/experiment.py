@@ -60,6 +60,7 @@ def compare(
     pairs: bool = True,
     together: bool = False,
     vary: Mapping[str, Sequence[object]] | None = None,
+    executor: str = "",
     resume: str | os.PathLike[str] | None = None,
     progress: Progress = lambda what, done, total: None,
 ) -> Comparison:
@@ -75,8 +76,9 @@ def compare(
     which the best policy is sought until it is known with 95 % where it is `zone` better than the others. With either, `replications` is
     the most that is spent (200 by default). pairs: False gives every policy mail of its own, to see what common random numbers are worth.
     together: the differences to the baseline hold for all policies together. vary: keys with values; every combination is compared on the
-    same replications, without reruns for assumed inputs, and is one of the result's `cases`. resume: a folder in which every replication is
-    kept as soon as it is done; the same call goes on from there, to the same result.
+    same replications, without reruns for assumed inputs, and is one of the result's `cases`. executor: `dask://HOST:PORT` plays them on the
+    workers of a cluster (docs/cluster.md). resume: a folder in which every replication is kept as soon as it is done; the same call goes on
+    from there. Neither changes the result.
     """
     for what, number, least, most in (("replications", replications, 1, 100_000), ("jobs", jobs, 1, 1024), ("seed", seed, 0, 2**62)):
         if number is not None and not least <= number <= most:
@@ -85,7 +87,7 @@ def compare(
         raise BadInput(scenario.file, "replays real mail: give --replay FILE, an mbox, a folder of .eml files or a CSV of metadata")
     if isinstance(policies, Mapping):
         scenario, policies = scenario.with_functions(policies), ()
-    jobs = _jobs(scenario, jobs)
+    jobs = jobs if executor else _jobs(scenario, jobs)
     targets = tuple(target(item, MEASURES) if isinstance(item, str) else item for item in until)
     if best:
         comparison.known_measure(best, "--best")
@@ -109,7 +111,7 @@ def compare(
 
     most = MOST if replications is None else replications
     size = BATCH if replications is None or targets or best else replications
-    with workers.pool(scenario, seed, jobs, progress, resume) as pool:
+    with workers.pool(scenario, seed, jobs, progress, executor=executor, resume=resume) as pool:
         played: list[dict[str, Summary]] = []
         while not played or (len(played) < most and not sufficient(played)):
             numbers = range(len(played), min(len(played) + size, most))

@@ -87,6 +87,7 @@ def weigh(
     budget: int = BUDGET,
     seed: int = 1,
     jobs: int | None = None,
+    executor: str = "",
     resume: str | os.PathLike[str] | None = None,
     progress: Progress = lambda what, done, total: None,
 ) -> Sensitivity:
@@ -94,7 +95,8 @@ def weigh(
 
     measure: a measure or `margin`, the default. policy: by default the widest that the server offers. budget: the most runs that are
     spent; `plan` says beforehand on what. An input is ruled out where its mean absolute effect is below a tenth of the largest; at most
-    eight stay. resume: as in `sim.compare`.
+    eight stay. executor, resume: as in
+    `sim.compare`.
     """
     if scenario.document.replay_required and scenario.replay is None:
         raise BadInput(scenario.file, "replays real mail: give --replay FILE, an mbox, a folder of .eml files or a CSV of metadata")
@@ -105,7 +107,7 @@ def weigh(
     chosen = policy or names[-1]
     intended, inputs = plan(scenario, budget), scenario.assumed()
     ways = [_way(item) for item in inputs]
-    with workers.pool(scenario, seed, jobs, progress, resume) as pool:
+    with workers.pool(scenario, seed, jobs, progress, executor=executor, resume=resume) as pool:
         trial = _Trial(scenario, chosen, measure, seed, pool)
         points = design.screening(len(inputs) + 1, intended.trajectories, seed)
         steps = len(inputs) + 2  # points of a trajectory

@@ -32,6 +32,7 @@ def sweep(
     replications: int = REPLICATIONS,
     seed: int = 1,
     jobs: int | None = None,
+    executor: str = "",
     resume: str | os.PathLike[str] | None = None,
     progress: Progress = lambda what, done, total: None,
 ) -> Sweep:
@@ -39,7 +40,8 @@ def sweep(
 
     key: `spam.unresolvable=2%..46%`, or a span. measure: what is shown for every policy; by default the margin by which wanted people told
     outweigh strangers told. crosses: instead of the answer, where the measure of the widest of the policies passes this level; then only
-    the policies named are played, the scenario's own where none is. Other assumed inputs stay at their values. resume: as in `sim.compare`.
+    the policies named are played, the scenario's own where none is. Other assumed inputs stay at their values. executor, resume: as in
+    `sim.compare`.
     """
     for what, number, least, most in (
         ("--points", points, 2, 200),
@@ -69,7 +71,7 @@ def sweep(
         labels = [_label(verdict.answer, verdict.policy) for verdict in leaning]
         return Point(u, way.at(u), labels[0], len(set(labels)) == 1, found, told, leaning[0])
 
-    with workers.pool(scenario, seed, jobs, progress, resume) as pool:
+    with workers.pool(scenario, seed, jobs, progress, executor=executor, resume=resume) as pool:
 
         def evaluate(shares: Sequence[float], what: str) -> list[Point]:
             changed = [scenario.with_settings({way.key: way.at(u)}, "--over") for u in shares]

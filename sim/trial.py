@@ -18,6 +18,7 @@ import numpy as np
 
 from sim import checks, measures, runs, scenario, workers
 from sim.checks import Checked, Expectation, Interval, Key, Result, Verdict
+from sim.cluster import Cluster
 from sim.errors import BadInput
 from sim.scenario import Input, Scenario, reader
 from sim.workers import Progress
@@ -83,7 +84,7 @@ class Case:
 class _Player:
     """Plays replications over the workers."""
 
-    executor: Executor | None
+    executor: Executor | Cluster | None
     seed: int
     progress: Progress
 
@@ -126,16 +127,18 @@ def checks_of(
     seed: int = 1,
     replications: int | None = None,
     jobs: int | None = None,
+    executor: str = "",
     causes: bool = True,
     headlines: bool = False,
     progress: Progress = lambda what, done, total: None,
 ) -> Generator[Checked, None, None]:
-    """Check scenarios one after another, each when it is asked for. headlines: measure the policy in force too, for a table."""
+    """Check scenarios one after another, each when it is asked for. executor: as in `sim.compare`. headlines:
+    measure the policy in force too, for a table."""
     for what, value, least, most in (("replications", replications, 1, 100_000), ("jobs", jobs, 1, 1024), ("seed", seed, 0, 2**62)):
         if value is not None and not least <= value <= most:
             raise BadInput(what, f"{value} is not between {least:,} and {most:,}")
-    with workers.workers(jobs) as executor:
-        player = _Player(executor, seed, progress)
+    with workers.workers(jobs, executor) as found:
+        player = _Player(found, seed, progress)
         for case in cases:
             began = time.monotonic()
             results, shown = _checked(case, player, replications, headlines)

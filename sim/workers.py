@@ -1,4 +1,4 @@
-"""Who plays replications: this process, or worker processes.
+"""Who plays replications: this process, worker processes, or the workers of a cluster.
 
 A task is one replication; it is sent as a scenario and numbers, and what comes back is a summary. Results come as they finish; whoever asks
 for them puts them in the order of the tasks, so no result depends on who has played what.
@@ -15,10 +15,11 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from multiprocessing import connection
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from sim import checkpoint, measures, runs
 from sim.checkpoint import Checkpoint
+from sim.cluster import Cluster, connected
 from sim.errors import BadInput, Lost
 from sim.measures import Summary
 from sim.runs import Task
@@ -27,6 +28,7 @@ from sim.scenario import Scenario
 __all__ = ["Pool", "Progress", "Task", "play", "pool", "spread", "workers"]
 
 Progress = Callable[[str, int, int], None]
+_ENDED: Final = "a worker process has ended before its time (killed, or out of memory)"
 A = TypeVar("A")
 B = TypeVar("B")
 
@@ -41,17 +43,24 @@ def play(task: Task) -> dict[str, Summary]:
 
 
 @contextmanager
-def workers(jobs: int | None) -> Iterator[Executor | None]:
-    """Worker processes, by default one per core, or None for one job: then everything runs here."""
+def workers(jobs: int | None, executor: str = "") -> Iterator[Executor | Cluster | None]:
+    """Worker processes, by default one per core, or None for one job: then everything runs here. executor: the address of a cluster
+    instead."""
+    if executor:
+        if jobs is not None:
+            raise BadInput("--jobs", "does not go with --executor: a cluster has the workers that it has")
+        with connected(executor) as cluster:
+            yield cluster
+        return
     count = jobs or os.cpu_count() or 1
     if count <= 1:
         yield None
         return
-    executor = ProcessPoolExecutor(count, initializer=_begin)
+    processes = ProcessPoolExecutor(count, initializer=_begin)
     try:
-        yield executor
+        yield processes
     finally:
-        executor.shutdown(cancel_futures=True)
+        processes.shutdown(cancel_futures=True)
 
 
 def _begin() -> None:
@@ -68,21 +77,22 @@ def _end_with(sentinel: int) -> None:
     os._exit(1)
 
 
-def spread(executor: Executor | None, function: Callable[[A], B], tasks: Sequence[A]) -> Iterator[tuple[int, B]]:
+def spread(executor: Executor | Cluster | None, function: Callable[[A], B], tasks: Sequence[A]) -> Iterator[tuple[int, B]]:
     """Apply a function to tasks, giving (number of the task, result) as they finish. Raises Lost where a worker is no more, after all that
     was done before."""
     if executor is None:
         for number, task in enumerate(tasks):
             yield number, function(task)
         return
+    lost = executor.lost if isinstance(executor, Cluster) else (BrokenExecutor,)
     try:
         futures: dict[Future[B], int] = {executor.submit(function, task): number for number, task in enumerate(tasks)}
         while futures:
-            done, _ = wait(futures, return_when=FIRST_COMPLETED)
+            done = executor.wait(futures) if isinstance(executor, Cluster) else wait(futures, return_when=FIRST_COMPLETED).done
             for future in sorted(done, key=_failed):
                 yield futures.pop(future), future.result()
-    except BrokenExecutor:
-        raise Lost("a worker process has ended before its time (killed, or out of memory)") from None
+    except lost as error:
+        raise Lost(executor.loss(error) if isinstance(executor, Cluster) else _ENDED) from None
 
 
 def _failed(future: Future[B]) -> bool:
@@ -93,7 +103,7 @@ def _failed(future: Future[B]) -> bool:
 class Pool:
     """Plays tasks over the workers and reports progress."""
 
-    executor: Executor | None
+    executor: Executor | Cluster | None
     progress: Progress
     kept: Checkpoint | None = None
 
@@ -119,12 +129,18 @@ class Pool:
 
 @contextmanager
 def pool(
-    scenario: Scenario, seed: int, jobs: int | None, progress: Progress, resume: str | os.PathLike[str] | None = None
+    scenario: Scenario,
+    seed: int,
+    jobs: int | None,
+    progress: Progress,
+    *,
+    executor: str = "",
+    resume: str | os.PathLike[str] | None = None,
 ) -> Iterator[Pool]:
     """Workers for the replications of a scenario and all that is made of it by settings, kept in the folder `resume` if one is named."""
     with ExitStack() as stack:
         kept = stack.enter_context(checkpoint.opened(resume, scenario, seed)) if resume is not None else None
-        yield Pool(stack.enter_context(workers(jobs)), progress, kept)
+        yield Pool(stack.enter_context(workers(jobs, executor)), progress, kept)
 
 
 def _can_be_sent(tasks: Sequence[Task]) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
@@ -29,6 +28,8 @@ LOCK: Final = "lock"
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """Hold a folder that exists. Raises BadInput where another process holds it, BadOutput where it cannot be held."""
+    import sqlite3
+
     lock = folder / LOCK
     with closing(sqlite3.connect(folder / GUARD, timeout=0, isolation_level=None)) as guard:
         try:

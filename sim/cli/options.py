@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Compress",
+    "Executor",
     "Filter",
     "Jobs",
     "Replay",
@@ -39,6 +40,9 @@ ScenarioName = Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenari
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the scenario; repeatable.")]
 Filter = Annotated[str, typer.Option("--filter", metavar="KIND", help="none, junk-first or refuse-unresolvable.")]
 Jobs = Annotated[int | None, typer.Option("--jobs", help="Worker processes; one per core by default.")]
+Executor = Annotated[
+    str, typer.Option("--executor", metavar="dask://HOST:PORT", help="Play on the workers of a Dask cluster; needs the extra `cluster`.")
+]
 Resume = Annotated[
     str, typer.Option("--resume", metavar="DIR", help="Keep every replication here when it is done; the same command goes on from there.")
 ]

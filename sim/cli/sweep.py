@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sim.cli import output
-from sim.cli.options import Compress, Filter, Jobs, Replay, ReplayWanted, Resume, ScenarioName, Seed, Set, progress, resolve
+from sim.cli.options import Compress, Executor, Filter, Jobs, Replay, ReplayWanted, Resume, ScenarioName, Seed, Set, progress, resolve
 from sim.errors import BadInput
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def sweep(
     settings: Set = None,
     seed: Seed = 1,
     jobs: Jobs = None,
+    executor: Executor = "",
     resume: Resume = "",
     replay: Replay = "",
     replay_wanted: ReplayWanted = "",
@@ -93,6 +94,7 @@ def sweep(
                 budget=budget,
                 seed=seed,
                 jobs=jobs,
+                executor=executor,
                 resume=resume or None,
                 progress=show,
             )
@@ -112,6 +114,7 @@ def sweep(
                 replications=replications,
                 seed=seed,
                 jobs=jobs,
+                executor=executor,
                 resume=resume or None,
                 progress=show,
             )
