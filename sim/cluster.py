@@ -82,10 +82,15 @@ def connected(where: str) -> Iterator[Cluster]:
     except ImportError:
         raise BadInput("--executor", "needs Dask: pip install 'mailflow-sim[cluster]'") from None
     address = f"{'tls' if match[1] else 'tcp'}://{match[2]}:{match[3]}"
+    tls = distributed.Security().get_connection_args("client")
+    if match[1] and tls["ssl_context"] is None:
+        raise BadInput("--executor", f"{where}: Dask's configuration names no certificates (distributed.comm.tls)")
+    if not match[1] and tls["require_encryption"]:
+        raise BadInput("--executor", f"{where}: Dask's configuration requires encryption: write dask+tls://")
     with _quiet():
         try:
             client = distributed.Client(address, timeout=_PATIENCE, set_as_default=False)
-        except (OSError, TypeError, ValueError) as error:
+        except (OSError, ValueError) as error:
             raise BadInput("--executor", f"no Dask scheduler answers at {where}: {str(error).splitlines()[0]}") from None
         with client:
             _same_program(client, where)

@@ -232,6 +232,17 @@ def test_a_scheduler_that_does_not_answer_is_one_line(monkeypatch):
         experiment.compare(sim.load("sbs_2003"), executor="dask://127.0.0.1:1")
 
 
+@pytest.mark.cluster
+def test_encryption_that_dask_is_not_set_up_for_is_one_line(monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    with pytest.raises(BadInput, match="Dask's configuration names no certificates"):
+        experiment.compare(sim.load("sbs_2003"), executor="dask+tls://127.0.0.1:8786")
+    strict = distributed.Security(require_encryption=True)
+    monkeypatch.setattr(distributed, "Security", lambda: strict)
+    with pytest.raises(BadInput, match=r"requires encryption: write dask\+tls://"):
+        experiment.compare(sim.load("sbs_2003"), executor="dask://127.0.0.1:8786")
+
+
 # What needs no cluster.
 
 
