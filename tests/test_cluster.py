@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor, Future
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -65,11 +66,12 @@ def until(what: str, happens: Callable[[], bool]) -> None:
 class Machines:
     """A scheduler and workers, each a process that is ended here."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, code: Path = ROOT, **settings: str) -> None:
         pytest.importorskip("distributed")
         self.folder = folder
         self.processes: list[subprocess.Popen[bytes]] = []
-        self.scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", "scheduler.json")
+        here = ("--host", "127.0.0.1", "--port", "0", "--scheduler-file", "scheduler.json")
+        self.scheduler = self._start("scheduler", *here, code=code, **settings)
         until("the scheduler is there", lambda: bool(self._written()))
         self.address = json.loads(self._written())["address"].replace("tcp://", "dask://")
 
@@ -87,29 +89,46 @@ class Machines:
         path = self.folder / "scheduler.json"
         return path.read_text() if path.exists() else ""
 
-    def _start(self, *arguments: str, code: Path = ROOT) -> subprocess.Popen[bytes]:
+    def _start(self, *arguments: str, code: Path = ROOT, **settings: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "dask", *arguments, "--no-dashboard"]
         with (self.folder / f"{len(self.processes)}.log").open("wb") as log:
-            process = subprocess.Popen(command, cwd=self.folder, env=environment(code), stdout=log, stderr=log)
+            process = subprocess.Popen(command, cwd=self.folder, env=environment(code) | settings, stdout=log, stderr=log)
         self.processes.append(process)
         return process
 
 
+@contextmanager
+def started(folder: Path, code: Path = ROOT, **settings: str) -> Iterator[Machines]:
+    found = Machines(folder, code, **settings)
+    try:
+        yield found
+    finally:
+        found.end()
+
+
 @pytest.fixture
 def machines(tmp_path_factory) -> Iterator[Machines]:
-    found = Machines(tmp_path_factory.mktemp("machines"))
-    yield found
-    found.end()
+    with started(tmp_path_factory.mktemp("machines")) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory) -> Iterator[Machines]:
     """A cluster of two workers."""
-    found = Machines(tmp_path_factory.mktemp("two"))
-    for _ in range(2):
-        found.worker()
-    yield found
-    found.end()
+    with started(tmp_path_factory.mktemp("two")) as found:
+        for _ in range(2):
+            found.worker()
+        yield found
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory) -> Path:
+    """A copy of the package that says it is another version."""
+    folder = tmp_path_factory.mktemp("other")
+    shutil.copytree(ROOT / "sim", folder / "sim", ignore=shutil.ignore_patterns("__pycache__"))
+    initial = folder / "sim" / "__init__.py"
+    initial.write_text(initial.read_text().replace(f'__version__ = "{sim.__version__}"', '__version__ = "99.0"'))
+    return folder
 
 
 @pytest.fixture
@@ -188,16 +207,28 @@ def test_functions_of_a_script_are_sent_to_a_cluster(two, here):
 
 
 @pytest.mark.cluster
-def test_a_worker_of_another_version_is_one_line(machines, here, tmp_path):
-    other = tmp_path / "other"
-    shutil.copytree(ROOT / "sim", other / "sim", ignore=shutil.ignore_patterns("__pycache__"))
-    initial = other / "sim" / "__init__.py"
-    initial.write_text(initial.read_text().replace(f'__version__ = "{sim.__version__}"', '__version__ = "99.0"'))
-    machines.worker(code=other)
-    said = complaint(mailflow(here, *COMPARE, "--executor", machines.address))
-    assert said.startswith("mailflow: --executor: the worker at tcp://127.0.0.1:")
+@pytest.mark.parametrize("who", ["the worker at tcp://127.0.0.1:", "the scheduler"])
+def test_a_machine_of_another_version_is_one_line(who, other, here, tmp_path):
+    theirs = (ROOT, other) if who == "the scheduler" else (other, ROOT)
+    with started(tmp_path, code=theirs[1]) as machines:
+        machines.worker(code=theirs[0])
+        said = complaint(mailflow(here, *COMPARE, "--executor", machines.address))
+    assert said.startswith(f"mailflow: --executor: {who}")
     assert " is mailflow-sim 99.0 (code " in said
     assert said.endswith(f", but this is {program()}: install the same on all machines\n")
+
+
+@pytest.mark.cluster
+def test_a_replication_that_has_cost_too_many_workers_is_one_line(here, tmp_path):
+    with started(tmp_path, DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="0") as machines:
+        worker = machines.worker()
+        command = [*COMMAND, *COMPARE, "--executor", machines.address, "--resume", "kept"]
+        with subprocess.Popen(command, cwd=here, env=environment(), stderr=subprocess.PIPE, text=True) as work:
+            until("five replications are done", lambda: len(list(here.glob("kept/runs/*.json.gz"))) >= 5 or work.poll() is not None)
+            worker.kill()
+            said = work.communicate(timeout=120)[1]
+    assert said.startswith(f"mailflow: at {machines.address} one worker after another has died of the same replication (out of memory?); ")
+    assert said.count("\n") == 1
 
 
 @pytest.mark.cluster
