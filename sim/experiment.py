@@ -8,17 +8,14 @@ from __future__ import annotations
 import itertools
 import math
 import os
-import signal
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
-from sim import __version__, comparison, measures, runs
+from sim import __version__, comparison, measures, workers
 from sim.comparison import Assumption, Band, Best, Case, Comparison, Outcome
 from sim.errors import BadInput
 from sim.measures import MEASURES, Summary
@@ -28,20 +25,16 @@ from sim.scenario import Input, Scenario
 from sim.statistics.intervals import LEVEL, each_of
 from sim.statistics.selection import select
 from sim.statistics.stopping import Target, target
+from sim.workers import Pool, Progress, Task
 
 __all__ = [
     "BAND_REPLICATIONS",
     "BATCH",
     "MOST",
     "MOST_CASES",
-    "Pool",
-    "Progress",
-    "Task",
     "compare",
     "compared",
     "offered",
-    "play",
-    "workers",
 ]
 
 BATCH: Final = 10
@@ -51,73 +44,6 @@ BAND_REPLICATIONS: Final = 10
 _APART: Final = 2**32  # between the replication numbers of policies that meet mail of their own
 _SCREEN: Final = 2  # replications after which an input that has moved no headline by 1 % is not pursued
 _MOVED: Final = 0.01
-
-Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One replication of a scenario under some policies."""
-
-    scenario: Scenario
-    policies: tuple[str, ...]
-    seed: int
-    replication: int
-
-
-def play(task: Task) -> dict[str, Summary]:
-    """The replication under each policy. What comes back from a worker is a summary: the record of a big office is larger than what is
-    asked of it."""
-    times = measures.moments(task.scenario.horizon)
-    limit = task.scenario.document.verdict.alert_queues
-    records = runs.runs(task.scenario, task.policies, task.seed, task.replication)
-    return {record.run.policy: measures.summarise(record, times, limit) for record in records}
-
-
-@contextmanager
-def workers(jobs: int | None) -> Iterator[Executor | None]:
-    """Worker processes, by default one per core, or None for one job: then everything runs here."""
-    count = jobs or os.cpu_count() or 1
-    if count <= 1:
-        yield None
-        return
-    executor = ProcessPoolExecutor(count, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
-    try:
-        yield executor
-    finally:
-        executor.shutdown(cancel_futures=True)
-
-
-def _spread(executor: Executor | None, tasks: Sequence[Task]) -> Iterable[tuple[int, dict[str, Summary]]]:
-    """Play tasks, giving (number of the task, result) as they finish."""
-    if executor is None:
-        for number, task in enumerate(tasks):
-            yield number, play(task)
-        return
-    for scenario in {id(task.scenario): task.scenario for task in tasks}.values():
-        if scenario.staying:  # looked for here: a pool that meets it while it pickles may hang
-            named = ", ".join(map(repr, scenario.staying))
-            raise BadInput("policies", f"{named} cannot be sent to worker processes: define it in a module, or give jobs=1")
-    futures: dict[Future[dict[str, Summary]], int] = {executor.submit(play, task): number for number, task in enumerate(tasks)}
-    while futures:
-        done, _ = wait(futures, return_when=FIRST_COMPLETED)
-        for future in done:
-            yield futures.pop(future), future.result()
-
-
-@dataclass(slots=True)
-class Pool:
-    """Plays tasks over the workers and reports progress."""
-
-    executor: Executor | None
-    progress: Progress
-
-    def play(self, what: str, tasks: Sequence[Task]) -> list[dict[str, Summary]]:
-        found: list[dict[str, Summary]] = [{} for _ in tasks]
-        for done, (number, result) in enumerate(_spread(self.executor, tasks), start=1):
-            found[number] = result
-            self.progress(what, done, len(tasks))
-        return found
 
 
 def compare(
@@ -134,6 +60,8 @@ def compare(
     pairs: bool = True,
     together: bool = False,
     vary: Mapping[str, Sequence[object]] | None = None,
+    executor: str = "",
+    resume: str | os.PathLike[str] | None = None,
     progress: Progress = lambda what, done, total: None,
 ) -> Comparison:
     """Compare reply policies on common random numbers.
@@ -148,7 +76,9 @@ def compare(
     which the best policy is sought until it is known with 95 % where it is `zone` better than the others. With either, `replications` is
     the most that is spent (200 by default). pairs: False gives every policy mail of its own, to see what common random numbers are worth.
     together: the differences to the baseline hold for all policies together. vary: keys with values; every combination is compared on the
-    same replications, without reruns for assumed inputs, and is one of the result's `cases`.
+    same replications, without reruns for assumed inputs, and is one of the result's `cases`. executor: `dask://HOST:PORT` plays them on the
+    workers of a cluster (docs/cluster.md). resume: a folder in which every replication is kept as soon as it is done; the same call goes on
+    from there. Neither changes the result.
     """
     for what, number, least, most in (("replications", replications, 1, 100_000), ("jobs", jobs, 1, 1024), ("seed", seed, 0, 2**62)):
         if number is not None and not least <= number <= most:
@@ -157,7 +87,7 @@ def compare(
         raise BadInput(scenario.file, "replays real mail: give --replay FILE, an mbox, a folder of .eml files or a CSV of metadata")
     if isinstance(policies, Mapping):
         scenario, policies = scenario.with_functions(policies), ()
-    jobs = _jobs(scenario, jobs)
+    jobs = jobs if executor else _jobs(scenario, jobs)
     targets = tuple(target(item, MEASURES) if isinstance(item, str) else item for item in until)
     if best:
         comparison.known_measure(best, "--best")
@@ -181,8 +111,7 @@ def compare(
 
     most = MOST if replications is None else replications
     size = BATCH if replications is None or targets or best else replications
-    with workers(jobs) as executor:
-        pool = Pool(executor, progress)
+    with workers.pool(scenario, seed, jobs, progress, executor=executor, resume=resume) as pool:
         played: list[dict[str, Summary]] = []
         while not played or (len(played) < most and not sufficient(played)):
             numbers = range(len(played), min(len(played) + size, most))

@@ -6,6 +6,7 @@ Within a replication all policies share one workload and one world: common rando
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,10 +21,21 @@ from sim.server.transport.engines import Asked, chosen
 from sim.units import Seconds
 from sim.workload import Rows
 
-__all__ = ["run", "runs"]
+__all__ = ["Task", "run", "runs"]
 
 _CHUNK = 1_000_000  # mailbox-hours of mail that are drawn and played at a time; results do not depend on it
 _ATTEMPTS = 50  # that a message to somebody who is away leads to, about, where all are answered: most go to hosts that answer nobody
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One replication of a scenario under some policies."""
+
+    scenario: Scenario
+    policies: tuple[str, ...]
+    seed: int
+    replication: int
+    engine: Asked = "auto"
 
 
 def run(scenario: Scenario, policy: str | Function = "", seed: int = 1, replication: int = 0, engine: Asked = "auto") -> Record:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import sim
-from sim import comparison, experiment, report
+from sim import comparison, experiment, report, workers
 from sim.comparison import Assumption, Band, Outcome, decide, estimate, estimates
 from sim.errors import BadInput
 from sim.measures import MEASURES, Summary
@@ -118,7 +118,7 @@ def test_replications_are_added_in_tens_until_the_headlines_are_known(monkeypatc
         noise = 0.0 if task.replication >= 30 else float(next(unsure) % 2)
         return {name: replace(sure, measures=sure.measures | {"strangers_told": 100 + noise * 60}) for name in task.policies}
 
-    monkeypatch.setattr(experiment, "play", play)
+    monkeypatch.setattr(workers, "play", play)
     result = experiment.compare(STORY, ["external"], jobs=1, bands=False)
     assert result.replications % experiment.BATCH == 0
     assert experiment.BATCH < result.replications <= experiment.MOST

@@ -11,7 +11,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sim.cli import output
-from sim.cli.options import Compress, Filter, Jobs, Replay, ReplayWanted, ScenarioName, Seed, Set, progress, resolve, varied
+from sim.cli.options import (
+    Compress,
+    Executor,
+    Filter,
+    Jobs,
+    Replay,
+    ReplayWanted,
+    Resume,
+    ScenarioName,
+    Seed,
+    Set,
+    progress,
+    resolve,
+    varied,
+)
 from sim.errors import BadInput
 
 if TYPE_CHECKING:
@@ -64,6 +78,8 @@ def compare(
     ] = None,
     seed: Seed = 1,
     jobs: Jobs = None,
+    executor: Executor = "",
+    resume: Resume = "",
     replay: Replay = "",
     replay_wanted: ReplayWanted = "",
     compress: Compress = "",
@@ -109,6 +125,8 @@ def compare(
             pairs=not unpaired,
             together=together,
             vary=_varied(vary, server),
+            executor=executor,
+            resume=resume or None,
             progress=show,
         )
     command = shlex.join([*parts, "--seed", str(seed), "--replications", str(result.replications)])

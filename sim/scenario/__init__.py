@@ -104,6 +104,7 @@ class Scenario:
     replay_wanted: Corpus | None = field(default=None, repr=False)
     compressed: Compressed | None = field(default=None, repr=False)
     functions: Mapping[str, Function] = field(default_factory=dict, repr=False)  # Python functions as reply policies
+    read_sha256: str = field(default="", repr=False)  # of what its file says, before any setting
 
     @property
     def profile(self) -> Profile:
@@ -405,7 +406,14 @@ class Scenario:
 
     def _completed(self, changed: Scenario) -> Scenario:
         """With what stands in no file."""
-        return replace(changed, replay=self.replay, replay_wanted=self.replay_wanted, compressed=self.compressed, functions=self.functions)
+        return replace(
+            changed,
+            replay=self.replay,
+            replay_wanted=self.replay_wanted,
+            compressed=self.compressed,
+            functions=self.functions,
+            read_sha256=self.read_sha256,
+        )
 
     def tested(self) -> Scenario:
         """The scenario as `mailflow test` plays it: at the scale of its `tested_with`, if it has one."""
@@ -474,7 +482,8 @@ def default_rules(server: str) -> retry.QueueRules:
 
 def _read(name: str, file: str, document: Mapping[str, Any], settings: Mapping[str, object] | Iterable[str]) -> Scenario:
     plain, origins = reader.split(document, Path(file).name)
-    scenario = _compose(name, file, plain, origins)
+    digest = hashlib.sha256(json.dumps(document, sort_keys=True, default=str).encode()).hexdigest()
+    scenario = replace(_compose(name, file, plain, origins), read_sha256=digest)
     return scenario.with_settings(settings) if settings else scenario
 
 
