@@ -12,6 +12,7 @@ import numpy as np
 from sim.comparison import Comparison, Estimate
 from sim.measures import MEASURES
 from sim.plots.sheet import BLUE, GREEN, GREY, LABEL, MOSS, Sheet, caption, fitted, listed, short, whole
+from sim.units import digits
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -82,7 +83,7 @@ def _decision(comparison: Comparison, unplaced: Sequence[str]) -> Sheet:
     for text, at, color in labels:
         sheet.label(ax, text, at, MOSS if color == GREEN else color, weight="bold")
     if weight > 0:
-        rule = "one stranger for each wanted person" if weight == 1 else f"a stranger costs {weight:g} wanted people"
+        rule = "one stranger for each wanted person" if weight == 1 else f"a stranger costs {digits(weight)} wanted people"
         sheet.label(ax, f"break-even: {rule}; below it, worth it", line, GREY, want=0.5)
     return sheet
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeVar
 import numpy as np
 
 from sim.scenario import Scenario
-from sim.units import Floats
+from sim.units import Floats, digits
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -283,4 +283,4 @@ def listed(names: Sequence[str]) -> str:
 
 def whole(value: float) -> str:
     """A mean as a title says it: whole, unless it is small."""
-    return "0" if value == 0 else f"{value:.1g}" if value < 0.95 else f"{value:,.0f}"
+    return "0" if value == 0 else digits(value, 1) if value < 0.95 else f"{value:,.0f}"

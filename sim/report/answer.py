@@ -17,7 +17,7 @@ from sim.report.statistics import Rows, statistics, tables
 from sim.scenario import A_DEFAULT, Scenario
 from sim.scenario.estimate import by_hand
 from sim.scenario.reader import plain
-from sim.units import clock, words
+from sim.units import clock, counted, digits, words
 
 __all__ = ["Answer", "Table", "answer", "sentence"]
 
@@ -97,8 +97,8 @@ def answer(comparison: Comparison, command: str = "", percentiles: Sequence[floa
         ),
         by_hand=_by_hand(comparison),
         footer=(
-            f"{comparison.replications} runs, seed {comparison.seed}, scenario {scenario.name}, mailflow-sim {comparison.version}. "
-            "± is the half-width of a 95 % interval."
+            f"{counted(comparison.replications, 'runs')}, seed {comparison.seed}, scenario {scenario.name}, "
+            f"mailflow-sim {comparison.version}. ± is the half-width of a 95 % interval."
         ),
         reproduce=command or f"mailflow compare {scenario.name} --seed {comparison.seed} --replications {comparison.replications}",
         replay=_replay_lines(comparison),
@@ -123,8 +123,9 @@ def sentence(comparison: Comparison) -> str:
         )
         first = "Do not answer everyone from this server. " if comparison.widest == "external" else ""
         strangers = comparison.policies[verdict.policy].measures["strangers_told"].mean
-        beside = "no stranger" if strangers < 0.5 else f"{strangers:,.0f} strangers"
-        return f"{first}{how} reaches {about(told)} of the {about(wide)} people outside who matter, and {beside}."
+        beside = "no stranger" if strangers < 0.5 else counted(strangers, "strangers")
+        people = counted(about(wide), "people outside who matter", "person outside who matters")
+        return f"{first}{how} reaches {about(told)} of the {people}, and {beside}."
     if verdict.answer == "depends":
         safe = _safe_meanwhile(comparison)
         item = next((a.input for a in comparison.assumptions if a.input.key == verdict.deciding), None)
@@ -152,22 +153,24 @@ def _safe_meanwhile(comparison: Comparison) -> str:
         return ""
     told, strangers = good[-1].measures["wanted_told"], good[-1].measures["strangers_told"]
     return (
-        f" Until then {good[-1].name} is safe either way: it tells {about(told)} of {about(wide.measures['wanted_writers'])} wanted people "
-        f"and {about(strangers)} strangers."
+        f" Until then {good[-1].name} is safe either way: it tells {about(told)} of "
+        f"{counted(about(wide.measures['wanted_writers']), 'wanted people', 'wanted person')} and {counted(about(strangers), 'strangers')}."
     )
 
 
 def _cost_and_gain(comparison: Comparison, wide: Outcome) -> str:
     m = wide.measures
     if comparison.scenario.main_absentee < 0:
-        return f"Whatever the policy, at most {number(m['queues_in_retry_all_peak'], 'queues_in_retry_all_peak')} queues stand in Retry."
+        peak = counted(number(m["queues_in_retry_all_peak"], "queues_in_retry_all_peak"), "queues stand", "queue stands")
+        return f"Whatever the policy, at most {peak} in Retry."
     days, who = _days_away(comparison), away(comparison.scenario)
+    wanted = f"{about(m['wanted_told'])} of {counted(about(m['wanted_writers']), 'wanted people', 'wanted person')} would be told"
     if comparison.widest == "external":
-        cost = f"With replies to everyone, in {days} {about(m['strangers_told'])} strangers would learn that {who} is away"
+        cost = f"With replies to everyone, in {days} {counted(about(m['strangers_told']), 'strangers')} would learn that {who} is away"
         if m["notices_to_user"].mean >= 1:
-            cost += f", and about {about(m['notices_to_user'])} {notices(comparison.scenario)} would come back in all"
-        return f"{cost}; {about(m['wanted_told'])} of {about(m['wanted_writers'])} wanted people would be told."
-    return f"{about(m['wanted_told'])} of {about(m['wanted_writers'])} wanted people would be told in {days}."
+            cost += f", and about {counted(about(m['notices_to_user']), notices(comparison.scenario))} would come back in all"
+        return f"{cost}; {wanted}."
+    return f"{wanted} in {days}."
 
 
 def _days_away(comparison: Comparison) -> str:
@@ -243,7 +246,7 @@ def _decided(comparison: Comparison) -> tuple[str, ...]:
     rule = comparison.scenario.document.verdict
     lines.append(
         "The rule: a policy is worth it if it tells more wanted people than strangers"
-        + (f" (one stranger counts {rule.stranger_weight:g})" if rule.stranger_weight != 1 else "")
+        + (f" (one stranger counts {digits(rule.stranger_weight)})" if rule.stranger_weight != 1 else "")
         + f", a narrower one if it tells {rule.enough * 100:.0f} % of the wanted people besides (verdict.stranger_weight, verdict.enough)."
     )
     return tuple(lines)
@@ -264,11 +267,15 @@ def _replies(scenario: Scenario) -> list[str]:
 
 def _band(item: Assumption) -> str:
     def at(value: object, measures: Any) -> str:
-        return f"at {plain(value)}: {about(measures['strangers_told'])} strangers, {about(measures['queues_in_retry_peak'])} queues"
+        strangers, queues = (
+            counted(about(measures[m]), what) for m, what in (("strangers_told", "strangers"), ("queues_in_retry_peak", "queues"))
+        )
+        return f"at {plain(value)}: {strangers}, {queues}"
 
     ends = ((item.low.value, item.low.measures), (item.input.value, item.base), (item.high.value, item.high.measures))
-    runs = item.base["strangers_told"].n
-    return f"{item.input.meaning} ({item.input.key}), {plain(item.input.value)}: {'; '.join(at(*end) for end in ends)} ({runs} runs)."
+    runs = counted(item.base["strangers_told"].n, "runs")
+    shown = "; ".join(at(*end) for end in ends)
+    return f"{item.input.meaning} ({item.input.key}), {plain(item.input.value)}: {shown} ({runs})."
 
 
 def _gain(comparison: Comparison) -> tuple[str, ...]:
@@ -285,7 +292,9 @@ def _gain(comparison: Comparison) -> tuple[str, ...]:
     )
     if policy is not None and policy.available and policy.name not in (comparison.widest, "off", "internal-only"):
         told, strangers = policy.measures["wanted_told"], policy.measures["strangers_told"]
-        lines.append(f"{policy.name} tells {number(told, 'wanted_told')} of them and {number(strangers, 'strangers_told')} strangers.")
+        lines.append(
+            f"{policy.name} tells {number(told, 'wanted_told')} of them and {counted(number(strangers, 'strangers_told'), 'strangers')}."
+        )
         if policy.name == "partners-only" and strangers.mean < 0.5:
             lines.append(
                 "No stranger, because spam in this model never names a partner as its sender; and do not enter a large mailbox provider "
@@ -307,7 +316,7 @@ def _change_mind(comparison: Comparison) -> tuple[str, ...]:
     rule = comparison.scenario.document.verdict
     lines = [
         "The rule: a policy is worth it if it tells more wanted people than strangers (one stranger counts "
-        f"{rule.stranger_weight:g}); a narrower "
+        f"{digits(rule.stranger_weight)}); a narrower "
         f"policy is good enough at {rule.enough * 100:.0f} % of the wanted people. Both can be changed: "
         "verdict.stranger_weight, verdict.enough."
     ]
@@ -344,7 +353,7 @@ def _replay_lines(comparison: Comparison) -> tuple[str, ...]:
         return ()
     reasons = ", ".join(f"{reason} {n}" for reason, n in sorted(facts["suppressed"].items(), key=lambda item: -item[1]))
     return (
-        f"Real mail: {facts['read']} messages read, {facts['answered']} answered under {comparison.widest}, not answered: "
+        f"Real mail: {counted(facts['read'], 'messages')} read, {facts['answered']} answered under {comparison.widest}, not answered: "
         f"{reasons or 'none'}; "
         f"{facts['malformed']} malformed. In {facts['from_used']} the envelope sender was absent and From was used.",
         "It is one real trace: the intervals cover what its senders turn out to be, not what other mail might have come.",

@@ -11,6 +11,7 @@ from sim.measures import MEASURES
 from sim.report.figures import number
 from sim.scenario.reader import plain
 from sim.statistics.intervals import LEVEL, estimate
+from sim.units import counted, digits
 
 __all__ = ["Rows", "statistics", "tables"]
 
@@ -34,8 +35,8 @@ def statistics(comparison: Comparison) -> tuple[str, ...]:
     if comparison.together and comparison.differences:
         count = len(comparison.differences)
         lines.append(
-            f"The {count} differences of each measure hold together at {LEVEL * 100:g} % (Bonferroni): each interval is at "
-            f"{comparison.level * 100:.1f} %."
+            f"The {counted(count, 'differences of each measure hold', 'difference of each measure holds')} together at {LEVEL * 100:g} % "
+            f"(Bonferroni): each interval is at {comparison.level * 100:.1f} %."
         )
     return tuple(lines)
 
@@ -60,10 +61,10 @@ def _until(comparison: Comparison) -> list[str]:
     rows = comparison.policies[comparison.widest].rows
     for wanted in comparison.until:
         found = estimate(row[wanted.measure] for row in rows)
-        to = f"{wanted.share * 100:g} %" if wanted.share else f"{wanted.amount:g} {MEASURES[wanted.measure].unit}"
-        have = f"{number(found, wanted.measure)} {MEASURES[wanted.measure].unit} under {comparison.widest}"
+        to = f"{digits(wanted.share * 100)} %" if wanted.share else counted(digits(wanted.amount), MEASURES[wanted.measure].unit)
+        have = f"{counted(number(found, wanted.measure), MEASURES[wanted.measure].unit)} under {comparison.widest}"
         reached = "known" if wanted not in comparison.missed else "NOT known"
-        lines.append(f"{wanted.measure} is {reached} to {to} after {comparison.replications} runs: {have}.")
+        lines.append(f"{wanted.measure} is {reached} to {to} after {counted(comparison.replications, 'runs')}: {have}.")
     return lines
 
 
@@ -72,14 +73,16 @@ def _best(best: Best | None) -> list[str]:
         return []
     unit = "people" if best.measure == MARGIN else MEASURES[best.measure].unit
     what = "margin (wanted told less strangers told, as the verdict weighs them)" if best.measure == MARGIN else best.measure
-    how = f"Kim and Nelson 2001, zone {best.zone:g} {unit}"
+    how = f"Kim and Nelson 2001, zone {counted(digits(best.zone), unit)}"
     if not best.policy:
-        return [f"Best by {what}: not decided after {best.runs} runs between {', '.join(best.rivals)}; {best.most} decide it ({how})."]
+        rivals = ", ".join(best.rivals)
+        return [f"Best by {what}: not decided after {counted(best.runs, 'runs')} between {rivals}; {best.most:,} decide it ({how})."]
     beside = [name for name in best.rivals if name != best.policy]
-    tie = f" Not ruled out, and so within {best.zone:g} of it: {', '.join(beside)}." if beside else ""
+    zone = digits(best.zone)
+    tie = f" Not ruled out, and so within {zone} of it: {', '.join(beside)}." if beside else ""
     return [
         f"Best by {what}: {best.policy}. With a probability of {best.level * 100:g} % or more this is right if no other policy comes "
-        f"within {best.zone:g} of it, and is within {best.zone:g} of the best otherwise. {best.runs} runs decided it ({how}).{tie}"
+        f"within {zone} of it, and is within {zone} of the best otherwise. {counted(best.runs, 'runs')} decided it ({how}).{tie}"
     ]
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sim.mail import Flag
 from sim.scenario import Scenario
-from sim.units import DAY, HOUR, words
+from sim.units import DAY, HOUR, counted, words
 
 __all__ = ["Estimate", "by_hand", "hanging"]
 
@@ -31,20 +31,20 @@ class Estimate:
     def sum(self) -> str:
         """The sum in one line."""
         return (
-            f"{self.messages:.0f} messages in {words(self.lifetime)} come from {self.domains:.0f} domains x {self.share * 100:.0f} % = "
-            f"{self.queues:.0f} queues"
+            f"{counted(self.messages, 'messages')} in {words(self.lifetime)} come from {counted(self.domains, 'domains')} x "
+            f"{self.share * 100:.0f} % = {counted(self.queues, 'queues')}"
         )
 
     def lines(self, simulated: float, when: str) -> tuple[str, ...]:
         """In words, beside what was simulated on average in a stretch of time; where the two differ, why."""
         known = "who was answered is not answered again"
         if self.later < self.domains - 0.5:
-            known = f"once many senders are known, so many messages bring only {self.later:.0f} new domains, and {known}"
+            known = f"once many senders are known, so many messages bring only {counted(self.later, 'new domains')}, and {known}"
         why = [known]
         if self.suppressed > 0:
             why.append(f"{self.suppressed * 100:.1f} % of the spam is not answered for its headers")
         if self.others >= 1:
-            why.append(f"others who are away add up to {self.others:.0f} messages in the same time")
+            why.append(f"others who are away add up to {counted(self.others, 'messages')} in the same time")
         first = f"{self.sum()}; simulated {simulated:.1f} on average, {when}."
         if abs(simulated - self.queues) < 0.05 * max(self.queues, 10.0):
             return (first,)
