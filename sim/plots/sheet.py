@@ -202,7 +202,12 @@ class Sheet:
         if len(leader):
             self.lines.append(leader)
             self.stroke(leader[[0, -1]] / dpi, color)
-        self.write(left / dpi, (below + h / 2) / dpi, text, color=color, va="center", fontweight=weight, bbox=_WHITE)
+        self.note(self.boxes[-1], text, color, weight)
+
+    def note(self, box: Box, text: str, color: str, weight: str = "normal") -> None:
+        """A label in its box."""
+        dpi = self.figure.dpi
+        self.write((box.x0 + 3) / dpi, (box.y0 + box.y1) / 2 / dpi, text, color=color, va="center", fontweight=weight, bbox=_WHITE)
 
     def stroke(self, ends: Floats, color: str) -> None:
         from matplotlib.lines import Line2D
