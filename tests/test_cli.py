@@ -69,7 +69,7 @@ def test_json_on_standard_output_stands_there_alone_and_has_the_promised_form(sh
     result = json.loads(done.stdout)
     assert set(result) == PROMISED
     assert result["baseline"] == "external"
-    assert set(result["verdict"]) == {"answer", "policy", "deciding", "sentence"}
+    assert set(result["verdict"]) == {"answer", "policy", "deciding", "runs_to_decide", "sentence"}
     assert result["policies"]["contacts-only"] == {"available": False, "why": result["policies"]["contacts-only"]["why"]}
     names = (
         "queues_in_retry_peak queues_in_retry_mean queues_in_retry_all_peak hung_autoreplies_peak strangers_told wanted_told "

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sim.comparison import Assumption, Comparison, Outcome, longer_wait
+from sim.comparison import REPLICATIONS, Assumption, Comparison, Outcome, longer_wait
 from sim.profiles import Tag
 from sim.profiles.responders import NOT_HERE
 from sim.report import route
@@ -126,6 +126,8 @@ def sentence(comparison: Comparison) -> str:
         beside = "no stranger" if strangers < 0.5 else counted(strangers, "strangers")
         people = counted(about(wide), "people outside who matter", "person outside who matters")
         return f"{first}{how} reaches {about(told)} of the {people}, and {beside}."
+    if verdict.answer == "depends" and verdict.deciding == REPLICATIONS:
+        return _too_few(comparison)
     if verdict.answer == "depends":
         safe = _safe_meanwhile(comparison)
         item = next((a.input for a in comparison.assumptions if a.input.key == verdict.deciding), None)
@@ -137,6 +139,28 @@ def sentence(comparison: Comparison) -> str:
     )
 
 
+def _too_few(comparison: Comparison) -> str:
+    """What so few replications leave open, and how many tell."""
+    verdict, rule = comparison.verdict, comparison.scenario.document.verdict
+    known = f"{counted(comparison.replications, 'runs leave', 'run leaves')} open whether"
+    told = "more wanted people than strangers" if rule.stranger_weight == 1 else "wanted people enough for its strangers"
+    more = (
+        "It lies on the limit, and no number of runs is likely to tell: decide by what the rule does not know"
+        if verdict.runs is None
+        else f"About {verdict.runs:,} runs would tell (--replications {verdict.runs})"
+    )
+    if verdict.policy == comparison.widest:
+        name = "replies to everyone" if verdict.policy == "external" else verdict.policy
+        return f"Not decided: {known} {name} would tell {told}. {more}.{_safe_meanwhile(comparison)}"
+    first = "Do not answer everyone from this server. " if comparison.widest == "external" else ""
+    reaches = (
+        told
+        if verdict.limit == "verdict.stranger_weight"
+        else f"{rule.enough * 100:.0f} % of the wanted people that {comparison.widest} tells"
+    )
+    return f"{first}Whether {verdict.policy} is good enough is not decided: {known} it would tell {reaches}. {more}."
+
+
 def _safe_meanwhile(comparison: Comparison) -> str:
     """Where the widest policy is in doubt: the narrower one that is good enough either way."""
     wide, rule = comparison.policies[comparison.widest], comparison.scenario.document.verdict
@@ -145,7 +169,7 @@ def _safe_meanwhile(comparison: Comparison) -> str:
         for name, o in comparison.policies.items()
         if o.available
         and name in ("partners-only", "contacts-only")
-        and name != comparison.widest
+        and name not in (comparison.widest, comparison.verdict.policy)
         and o.measures["wanted_told"].mean >= rule.enough * wide.measures["wanted_told"].mean
         and o.measures["wanted_told"].mean > o.measures["strangers_told"].mean * rule.stranger_weight
     ]
@@ -218,10 +242,13 @@ def _decided(comparison: Comparison) -> tuple[str, ...]:
     lines = []
     key = comparison.verdict.deciding
     moving = sorted((a for a in comparison.assumptions if a.moves >= 0.05), key=lambda a: a.input.key != key)
-    if moving and comparison.verdict.answer != "depends":
+    depends = comparison.verdict.answer == "depends"
+    if moving and key == REPLICATIONS:
+        lines.append("No assumed input would decide it alone. The numbers depend most on these:")
+    elif moving and not depends:
         lines.append("The answer is the same at both ends of every assumed input. Its numbers depend most on these:")
-    for n, item in enumerate(moving[:4]):
-        lines.append(("Decided by an assumption: " if n == 0 and comparison.verdict.answer == "depends" else "- ") + _band(item))
+    for item in moving[:4]:
+        lines.append(("Decided by an assumption: " if depends and item.input.key == key else "- ") + _band(item))
     if not moving:
         lines.append(
             "No assumed input moves strangers told or queues by 5 %." if comparison.assumptions else "Assumed inputs were not varied."

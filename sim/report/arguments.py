@@ -221,7 +221,6 @@ _MEASURE = {
     "spam.refusing": "try `telnet HOST 25` to the mail hosts of a hundred sender domains of the spam and count those that refuse.",
     "spam.busy": "try `telnet HOST 25` to the mail hosts of a hundred sender domains of the spam and count those that say 421.",
     "wanted.partner_share": "count, in the tracking log of a month, how many of the outside people who write belong to partner domains.",
-    "replications": "add replications (--replications).",
 }
 
 

@@ -97,6 +97,7 @@ def document(comparison: Comparison, sentence: str) -> dict[str, Any]:
             "answer": verdict.answer,
             "policy": verdict.policy,
             "deciding": verdict.deciding,
+            "runs_to_decide": verdict.runs,
             "sentence": sentence,
         },
         "policies": {

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from sim.comparison import MARGIN, Best, Comparison
+from sim.comparison import MARGIN, REPLICATIONS, Best, Comparison
 from sim.measures import MEASURES
 from sim.report.figures import number
 from sim.scenario.reader import plain
@@ -113,7 +113,8 @@ def _cases(comparison: Comparison) -> Rows:
         wide, verdict = result.policies[result.widest], result.verdict
         said = verdict.answer if verdict.answer in ("yes", "no") else f"{verdict.answer} {verdict.policy}"
         if verdict.answer == "depends":
-            said = f"depends on {verdict.deciding}" if verdict.deciding != "replications" else "too few runs to say"
+            more = "on the limit" if verdict.runs is None else f"about {verdict.runs:,} would tell"
+            said = f"too few runs to say: {more}" if verdict.deciding == REPLICATIONS else f"depends on {verdict.deciding}"
         values = [plain(case.settings[key]) for key in keys]
         rows.append((*values, said, result.widest, *(number(wide.measures[m], m) for m in _SHOWN)))
     return tuple(_merged(rows)) if keys == ["server.profile"] else tuple(rows)
