@@ -307,3 +307,28 @@ def test_help_imports_nothing_heavy(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_long_run_says_where_its_counts_settle_and_draws_them_only_when_asked(short, tmp_path):
+    # 30 spam messages a day to Ann, who is always away: her replies hang until they expire, so what is queued settles after that time.
+    asked = ["run", short, "--steady", "--set", "days=40", "--runs", "2", "--out", "long"]
+    done = mailflow(*asked, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Steady state of short under external, seed 1: 2 runs of 40 d." in done.stdout
+    (row,) = (line for line in done.stdout.splitlines() if line.startswith("queues_in_retry "))
+    mean, half, ends = re.match(r"queues_in_retry +([\d.]+) ± ([\d.]+) +queues +(.+)", row).groups()  # type: ignore[union-attr]
+    assert 0 < float(half) < float(mean)
+    assert ends
+    assert (tmp_path / "long" / "steady.txt").read_text() == done.stdout
+    drawn = {path.name for path in (tmp_path / "long").iterdir()} - {"steady.txt"}
+    counts = ("queues_in_retry", "queues_in_retry_all", "hung_autoreplies", "queued", "connections")
+    assert drawn == {f"{name}.{kind}" for name in counts for kind in ("svg", "png")}
+    assert "Steady state" not in mailflow("run", short, cwd=tmp_path).stdout
+
+
+def test_a_steady_state_wants_a_long_run_and_says_so_in_a_line(short, tmp_path):
+    # 20 batches of two hours, and as much again for a warm-up: 80 hours
+    assert "--steady: a run of 2 d is too short: 3 d 8 h at least" in complaint(mailflow("run", short, "--steady", cwd=tmp_path))
+    assert "--runs: goes with --steady" in complaint(mailflow("run", short, "--runs", "3", cwd=tmp_path))
+    assert "--out: goes with --steady" in complaint(mailflow("run", short, "--out", "long", cwd=tmp_path))
+    assert not (tmp_path / "long").exists()
