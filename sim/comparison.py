@@ -203,7 +203,7 @@ class Comparison:
     times: Floats = field(repr=False)
     pairs: bool = True  # False: every policy met mail of its own
     together: bool = False  # the differences of a measure hold for all policies together, by Bonferroni
-    until: tuple[Target, ...] = ()  # what was asked of the widest policy; see `missed`
+    until: tuple[Target, ...] = ()  # what was to be known of the widest policy, or of another; see `missed`
     best: Best | None = None
     cases: tuple[Case, ...] = ()
 
@@ -215,8 +215,11 @@ class Comparison:
     @property
     def missed(self) -> tuple[Target, ...]:
         """Targets that were not reached within the runs that were allowed."""
-        rows = self.policies[self.widest].rows
-        return tuple(wanted for wanted in self.until if not wanted.met(row[wanted.measure] for row in rows))
+
+        def met(wanted: Target) -> bool:
+            return wanted.met(row[wanted.measure] for row in self.policies[wanted.policy or self.widest].rows)
+
+        return tuple(wanted for wanted in self.until if not met(wanted))
 
     def pairing_gain(self, policy: str, measure: str) -> Bracket:
         """How many times as many independent runs would tell a policy as well from the baseline; NaN where nothing varies."""

@@ -262,6 +262,24 @@ def test_a_target_that_is_not_reached_is_said_to_be_missed_and_costs_no_more_tha
         experiment.compare(short, until=["backscater=5%"])
 
 
+def test_a_target_may_be_that_of_a_narrower_policy(short):
+    # partners-only tells 3 to 4 people in a run and external 5: each is known at another number of runs, and that of its own is waited for
+    one = experiment.compare(short, ["partners-only"], jobs=1, bands=False, until=["partners-only:wanted_told=12%"])
+    (wanted,) = one.until
+    rows = one.policies["partners-only"].rows
+    assert wanted.met(row["wanted_told"] for row in rows)
+    assert not wanted.met(row["wanted_told"] for row in rows[: -experiment.BATCH])
+    (line,) = report.answer(one).statistics
+    assert line.startswith(f"wanted_told is known to 12 % after {one.replications} runs: ")
+    assert line.endswith("people under partners-only.")
+    few = experiment.compare(
+        short, ["partners-only"], jobs=1, bands=False, until=["partners-only:wanted_told=1%", "strangers_told=500%"], replications=10
+    )
+    assert [str(missed) for missed in few.missed] == ["partners-only:wanted_told=1%"]
+    with pytest.raises(BadInput, match="'contacts-only' is not one of the policies that are compared: partners-only, external"):
+        experiment.compare(short, ["partners-only"], until=["contacts-only:wanted_told=5%"])
+
+
 def test_the_best_policy_by_the_margin_is_the_one_that_reaches_partners_and_no_stranger(short):
     # partners-only tells 3 to 4 wanted people and no stranger, off nobody, external 5 wanted people and 20 strangers
     result = experiment.compare(short, jobs=1, bands=False, best="margin")

@@ -32,9 +32,10 @@ def compare(
         list[str] | None,
         typer.Option(
             "--until",
-            metavar="MEASURE=PRECISION",
-            help="Instead: runs in batches of 10 until the half-width of the 95 % interval of this measure's mean under the widest policy "
-            "is at most 5% of the mean, or at most 0.5 in its unit; --replications is then the most, 200 by default; repeatable.",
+            metavar="[POLICY:]MEASURE=PRECISION",
+            help="Instead: runs in batches of 10 until the half-width of the 95 % interval of this measure's mean under the policy, the "
+            "widest by default, is at most 5% of the mean, or at most 0.5 in its unit; --replications is then the most, 200 by "
+            "default; repeatable.",
         ),
     ] = None,
     best: Annotated[

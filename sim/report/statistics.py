@@ -58,11 +58,11 @@ def tables(comparison: Comparison, percentiles: Sequence[float] = ()) -> tuple[t
 
 def _until(comparison: Comparison) -> list[str]:
     lines = []
-    rows = comparison.policies[comparison.widest].rows
     for wanted in comparison.until:
-        found = estimate(row[wanted.measure] for row in rows)
+        policy = wanted.policy or comparison.widest
+        found = estimate(row[wanted.measure] for row in comparison.policies[policy].rows)
         to = f"{digits(wanted.share * 100)} %" if wanted.share else counted(digits(wanted.amount), MEASURES[wanted.measure].unit)
-        have = f"{counted(number(found, wanted.measure), MEASURES[wanted.measure].unit)} under {comparison.widest}"
+        have = f"{counted(number(found, wanted.measure), MEASURES[wanted.measure].unit)} under {policy}"
         reached = "known" if wanted not in comparison.missed else "NOT known"
         lines.append(f"{wanted.measure} is {reached} to {to} after {counted(comparison.replications, 'runs')}: {have}.")
     return lines
