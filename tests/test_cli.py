@@ -310,6 +310,17 @@ def test_help_imports_nothing_heavy(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+def test_without_bands_the_answer_says_that_assumed_inputs_were_not_looked_at(short, tmp_path):
+    asked = ["compare", short, "--replications", "2", "--jobs", "1", "--json", "out.json"]
+    quick, whole = (mailflow(*asked, *more, cwd=tmp_path) for more in (["--no-bands"], []))
+    said = " ".join(quick.stdout.split())
+    assert re.search(r"The \d+ assumed inputs were not varied: whether any decides the answer was not looked at\.", said)
+    assert "--no-bands" in quick.stdout.splitlines()[-1]  # what reproduces it
+    assert "not looked at" not in whole.stdout
+    assert "--no-bands" not in whole.stdout
+    assert quick.stdout.splitlines()[4:7] == whole.stdout.splitlines()[4:7]  # the table does not depend on it
+
+
 def test_a_long_run_says_where_its_counts_settle_and_draws_them_only_when_asked(short, tmp_path):
     # 30 spam messages a day to Ann, who is always away: her replies hang until they expire, so what is queued settles after that time.
     asked = ["run", short, "--steady", "--set", "days=40", "--runs", "2", "--out", "long"]

@@ -49,6 +49,12 @@ def compare(
     ] = "",
     zone: Annotated[float, typer.Option("--zone", help="With --best: a difference smaller than this does not matter to you.")] = 1.0,
     unpaired: Annotated[bool, typer.Option("--unpaired", help="Every policy meets mail of its own: what is pairing worth?")] = False,
+    no_bands: Annotated[
+        bool,
+        typer.Option(
+            "--no-bands", help="Do not play again at the ends of assumed inputs: quicker, and the answer says what it leaves out."
+        ),
+    ] = False,
     together: Annotated[
         bool, typer.Option("--together", help="Differences that hold for all policies together at 95 % (Bonferroni).")
     ] = False,
@@ -93,7 +99,7 @@ def compare(
     parts += ["--filter", filter] * bool(filter) + [part for pair in settings or [] for part in ("--set", pair)]
     parts += ["--replay", replay] * bool(replay) + ["--replay-wanted", replay_wanted] * bool(replay_wanted)
     parts += ["--compress", compress] * bool(compress)
-    parts += [part for item in until or [] for part in ("--until", item)]
+    parts += [part for item in until or [] for part in ("--until", item)] + ["--no-bands"] * no_bands
     parts += ["--best", best, "--zone", str(zone)] * bool(best) + ["--unpaired"] * unpaired + ["--together"] * together
     parts += [part for item in percentiles or [] for part in ("--percentile", str(item))]
     parts += [part for item in vary or [] for part in ("--vary", item)] + [part for item in server or [] for part in ("--server", item)]
@@ -104,6 +110,7 @@ def compare(
             seed=seed,
             replications=replications,
             jobs=jobs,
+            bands=not no_bands,
             until=until or (),
             best=best,
             zone=zone,

@@ -249,10 +249,12 @@ def _decided(comparison: Comparison) -> tuple[str, ...]:
         lines.append("The answer is the same at both ends of every assumed input. Its numbers depend most on these:")
     for item in moving[:4]:
         lines.append(("Decided by an assumption: " if depends and item.input.key == key else "- ") + _band(item))
-    if not moving:
-        lines.append(
-            "No assumed input moves strangers told or queues by 5 %." if comparison.assumptions else "Assumed inputs were not varied."
-        )
+    count = len(comparison.scenario.assumed())
+    if comparison.assumptions and not moving:
+        lines.append("No assumed input moves strangers told or queues by 5 %.")
+    elif count and not comparison.assumptions:
+        ones = counted(count, "assumed inputs were", "assumed input was")
+        lines.append(f"The {ones} not varied: whether any decides the answer was not looked at.")
     kind = comparison.scenario.document.filter.kind
     if kind != "none":
         lines.append(f"Filter {kind} on {comparison.scenario.profile.short}: {comparison.scenario.profile.filters[kind]}.")
