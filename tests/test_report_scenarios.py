@@ -67,8 +67,14 @@ def test_exchange_online_says_that_fewer_are_told_than_in_the_model():
 
 
 def test_no_sum_by_hand_for_one_person_where_the_others_bring_more_mail():
-    assert answer("listed").by_hand == ()
+    # Bob is away for two days of the story's seven, so the sum is Ann's
+    assert answer("sbs_2003", "spam.mailboxes.bob=500/mailbox/day").by_hand == ()
     assert answer("infected_pc").by_hand != ()
+
+
+def test_the_sum_by_hand_is_that_of_all_who_are_away_together():
+    # eight are away all the time: 8 x 13 a day x 2 d
+    assert answer("listed").by_hand[0].startswith("208 messages to 8 people in 2 d")
 
 
 def test_the_look_of_the_queues_is_no_argument_where_they_look_alike_without_replies():

@@ -365,15 +365,19 @@ def _by_hand(comparison: Comparison) -> tuple[str, ...]:
     ):
         return ()
     scenario, times = comparison.scenario, comparison.times
-    mine = [a for a in scenario.absences if a.mailbox == scenario.main_absentee]
-    ends = [c.at for c in scenario.changes if c.replies is False or c.policy]
-    since, until = mine[0].since + estimate.lifetime, min([mine[0].until, *ends])
+    start = estimate.since - estimate.lifetime
+    ends = [
+        c.at
+        for c in scenario.changes
+        if c.at > start and (c.policy or (c.replies is False and (c.mailbox < 0 or c.mailbox in estimate.whose)))
+    ]
+    since, until = estimate.since, min([estimate.until, scenario.horizon, *ends])
     window = (times >= since) & (times <= until)
     if not window.any():
         return ()
     name = "queues_in_retry" if scenario.relay is None else "relay_queues_in_retry"
     simulated = float(comparison.policies["external"].curve(name)[:, window].mean())
-    return estimate.lines(simulated, f"{clock(since)} to {clock(until)}")
+    return estimate.lines(simulated, clock(since) if since == until else f"{clock(since)} to {clock(until)}")
 
 
 def _replay_lines(comparison: Comparison) -> tuple[str, ...]:
