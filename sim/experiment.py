@@ -72,7 +72,8 @@ def compare(
     5 % (10 to 200). jobs: worker processes, by default one per core; the result does not depend on it. bands: rerun the widest policy at
     the ends of every assumed input.
 
-    until: instead of the headlines, what shall be known of the widest policy, as in `["backscatter=5%"]`. best: a measure, or `margin`, by
+    until: instead of the headlines, what shall be known of the widest policy, as in `["backscatter=5%"]`, or of another, as in
+    `["partners-only:wanted_told=5%"]`. best: a measure, or `margin`, by
     which the best policy is sought until it is known with 95 % where it is `zone` better than the others. With either, `replications` is
     the most that is spent (200 by default). pairs: False gives every policy mail of its own, to see what common random numbers are worth.
     together: the differences to the baseline hold for all policies together. vary: keys with values; every combination is compared on the
@@ -97,17 +98,20 @@ def compare(
     outcomes = offered(scenario, policies)
     available = tuple(name for name, outcome in outcomes.items() if outcome.available)
     widest = available[-1]
+    for wanted in targets:
+        if wanted.policy and wanted.policy not in available:
+            raise BadInput("--until", f"{wanted.policy!r} is not one of the policies that are compared: {', '.join(available)}")
     weight = scenario.document.verdict.stranger_weight
 
     def chosen(played: Sequence[Mapping[str, Summary]]) -> Best | None:
         return _best([{name: run.measures for name, run in runs_of.items()} for runs_of in played], available, best, zone, weight)
 
     def sufficient(played: Sequence[Mapping[str, Summary]]) -> bool:
-        rows = [result[widest].measures for result in played]
         if not targets and not best:
-            return replications is not None or comparison.enough(rows)
+            return replications is not None or comparison.enough([result[widest].measures for result in played])
         found = chosen(played)
-        return all(t.met(row[t.measure] for row in rows) for t in targets) and (found is None or found.policy != "")
+        known = all(t.met(result[t.policy or widest].measures[t.measure] for result in played) for t in targets)
+        return known and (found is None or found.policy != "")
 
     most = MOST if replications is None else replications
     size = BATCH if replications is None or targets or best else replications
