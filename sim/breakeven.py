@@ -68,6 +68,7 @@ class Sweep:
     flips: tuple[Flip, ...]
     searched: tuple[Point, ...] = field(default=(), repr=False)  # all, in order of the value
     more: int = 0  # flips that were not looked into
+    engine: str = ""  # the back end that played it
 
     def headline(self) -> str:
         """What the sweep shows, in one sentence without a full stop."""

@@ -206,6 +206,7 @@ class Comparison:
     until: tuple[Target, ...] = ()  # what was to be known of the widest policy, or of another; see `missed`
     best: Best | None = None
     cases: tuple[Case, ...] = ()
+    engine: str = ""  # the back end that played it
 
     @property
     def level(self) -> float:

@@ -22,6 +22,7 @@ from sim.measures import MEASURES, Summary
 from sim.policy.autoreply import POLICIES
 from sim.policy.own import Function
 from sim.scenario import Input, Scenario
+from sim.server.transport.engines import Asked
 from sim.statistics.intervals import LEVEL, each_of
 from sim.statistics.selection import select
 from sim.statistics.stopping import Target, target
@@ -62,6 +63,7 @@ def compare(
     vary: Mapping[str, Sequence[object]] | None = None,
     executor: str = "",
     resume: str | os.PathLike[str] | None = None,
+    engine: Asked = "auto",
     progress: Progress = lambda what, done, total: None,
 ) -> Comparison:
     """Compare reply policies on common random numbers.
@@ -79,7 +81,7 @@ def compare(
     together: the differences to the baseline hold for all policies together. vary: keys with values; every combination is compared on the
     same replications, without reruns for assumed inputs, and is one of the result's `cases`. executor: `dask://HOST:PORT` plays them on the
     workers of a cluster (docs/cluster.md). resume: a folder in which every replication is kept as soon as it is done; the same call goes on
-    from there. Neither changes the result.
+    from there. engine: the SimPy reference, the compiled kernel, or which of them is sooner done. None of the three changes the result.
     """
     for what, number, least, most in (("replications", replications, 1, 100_000), ("jobs", jobs, 1, 1024), ("seed", seed, 0, 2**62)):
         if number is not None and not least <= number <= most:
@@ -115,7 +117,7 @@ def compare(
 
     most = MOST if replications is None else replications
     size = BATCH if replications is None or targets or best else replications
-    with workers.pool(scenario, seed, jobs, progress, executor=executor, resume=resume) as pool:
+    with workers.pool(scenario, seed, jobs, progress, executor=executor, resume=resume, engine=engine) as pool:
         played: list[dict[str, Summary]] = []
         while not played or (len(played) < most and not sufficient(played)):
             numbers = range(len(played), min(len(played) + size, most))
@@ -129,7 +131,7 @@ def compare(
             results = _play(pool, f"case {number} of {len(changed)}", case, names, seed, range(len(played)), pairs)
             cases.append(Case(settings, compared(case, mine, results, seed, pairs=pairs, together=together)))
     result = compared(scenario, outcomes, played, seed, assumptions, pairs=pairs, together=together)
-    return replace(result, until=targets, best=chosen(played), cases=tuple(cases))
+    return replace(result, until=targets, best=chosen(played), cases=tuple(cases), engine=pool.engine)
 
 
 def offered(scenario: Scenario, policies: Sequence[str]) -> dict[str, Outcome]:

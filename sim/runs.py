@@ -8,20 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from sim import realise
-from sim.mail import OUTGOING, among
 from sim.policy.autoreply import Audience
 from sim.policy.own import Function
 from sim.record import Record
 from sim.scenario import Scenario
 from sim.server.host import Host
 from sim.server.transport.engines import Asked, chosen
-from sim.units import Seconds
-from sim.workload import Rows
 
-__all__ = ["Task", "run", "runs"]
+__all__ = ["Task", "attempts", "run", "runs"]
 
 _CHUNK = 1_000_000  # mailbox-hours of mail that are drawn and played at a time; results do not depend on it
 _ATTEMPTS = 50  # that a message to somebody who is away leads to, about, where all are answered: most go to hosts that answer nobody
@@ -54,13 +49,18 @@ def runs(scenario: Scenario, policies: Sequence[str], seed: int, replication: in
     workload = list(realise.hours(scenario, seed, replication, world, chunk))
     gated = realise.attracted(scenario, seed, replication, world)
     for policy in policies:
-        picked = chosen(engine, _attempts(scenario, policy, workload))
+        picked = chosen(engine, attempts(scenario, policy))
         yield Host(scenario, policy, seed, replication, world, workload, gated, picked).run()
 
 
-def _attempts(scenario: Scenario, policy: str, workload: Sequence[tuple[Seconds, Rows]]) -> int:
-    """About how many attempts a run makes."""
-    away = np.zeros(scenario.document.office.mailboxes + 1, dtype=np.bool_)
-    if scenario.audience(policy) is Audience.EVERYBODY:
-        away[[absence.mailbox for absence in scenario.absences]] = True
-    return sum(_ATTEMPTS * int(away[rows.mailbox].sum()) + int(among(rows.kind, OUTGOING).sum()) for _, rows in workload)
+def attempts(scenario: Scenario, policy: str) -> float:
+    """About how many attempts a run makes: enough to choose the back end."""
+    doc = scenario.document
+    leaving = doc.office.mailboxes * doc.wanted.out * scenario.horizon
+    if scenario.audience(policy) is not Audience.EVERYBODY:
+        return leaving
+    if scenario.replay is not None:
+        return leaving + _ATTEMPTS * len(scenario.replay)
+    away = sum(absence.until - absence.since for absence in scenario.absences)
+    few = len(scenario.absences) <= len(doc.spam.mailboxes) + 1  # they are likely those with a rate of their own
+    return leaving + _ATTEMPTS * away * (max([doc.spam.rate, *doc.spam.mailboxes.values()]) if few else doc.spam.rate)

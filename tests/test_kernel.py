@@ -83,7 +83,8 @@ class Instance:
 def played(make, instance: Instance):
     """Every report, and the tables at the end."""
     transport = make(instance.rules, instance.outside())
-    acts, told = sorted(instance.acts, key=lambda act: act[0]), []
+    acts = sorted(instance.acts, key=lambda act: act[0])
+    told: list[tuple[Any, ...]] = []
     moments = sorted({at for at, _ in acts} | set(instance.pauses) | {instance.until})
     columns = [np.array(column) for column in zip(*sorted(instance.mail, key=lambda m: (m[5], m[0])), strict=True)]
     mail, now = Mail(*columns), 0.0

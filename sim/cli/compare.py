@@ -13,6 +13,7 @@ import typer
 from sim.cli import output
 from sim.cli.options import (
     Compress,
+    Engine,
     Executor,
     Filter,
     Jobs,
@@ -86,6 +87,7 @@ def compare(
     seed: Seed = 1,
     jobs: Jobs = None,
     executor: Executor = "",
+    engine: Engine = "auto",
     resume: Resume = "",
     replay: Replay = "",
     replay_wanted: ReplayWanted = "",
@@ -100,6 +102,7 @@ def compare(
 ) -> None:
     """Compare reply policies on the same mail, and give the answer."""
     from sim import experiment, report
+    from sim.server.transport import engines
 
     found = resolve(scenario, settings, filter, replay, replay_wanted, compress)
     for percent in percentiles or []:
@@ -134,6 +137,7 @@ def compare(
             together=together,
             vary=_varied(vary, server),
             executor=executor,
+            engine=engines.known(engine),
             resume=resume or None,
             progress=show,
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sim.cli import output
-from sim.cli.options import Compress, Filter, Replay, ReplayWanted, ScenarioName, Seed, Set, resolve
+from sim.cli.options import Compress, Engine, Filter, Replay, ReplayWanted, ScenarioName, Seed, Set, resolve
 from sim.errors import BadInput, BadOutput
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def run(
     filter: Filter = "",
     settings: Set = None,
     seed: Seed = 1,
+    engine: Engine = "auto",
     replication: Annotated[int, typer.Option("--replication", help="Which replication, from 0.")] = 0,
     replay: Replay = "",
     replay_wanted: ReplayWanted = "",
@@ -50,6 +51,7 @@ def run(
     from sim import runs as play
     from sim import units
     from sim.report.queues import queue_view, what_happened
+    from sim.server.transport import engines
 
     found = resolve(scenario, settings, filter, replay, replay_wanted, compress)
     if found.document.replay_required and found.replay is None:
@@ -82,7 +84,8 @@ def run(
         output.check(save)
     if events:
         output.check(events)
-    record = play.run(found, policy, seed, replication)
+    back_end = engines.known(engine)
+    record = play.run(found, policy, seed, replication, back_end)
     if save:
         record.save(save)
     if events:
@@ -98,7 +101,7 @@ def run(
             output.emit(cut)
     written = [name for name in (save, events) if name]
     if steady:
-        others = [play.run(found, policy, seed, replication + n) for n in range(1, runs)]
+        others = [play.run(found, policy, seed, replication + n, back_end) for n in range(1, runs)]
         written += _settled([record, *others], out, quiet or events == "-")
     if written and not quiet and events != "-":
         output.note(f"Written: {', '.join(written)}")

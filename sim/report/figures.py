@@ -89,6 +89,7 @@ def document(comparison: Comparison, sentence: str) -> dict[str, Any]:
     return {
         "scenario": comparison.scenario.name,
         "version": comparison.version,
+        "engine": comparison.engine,
         "seed": comparison.seed,
         "replications": comparison.replications,
         "inputs_sha256": comparison.scenario.sha256(),

@@ -134,6 +134,7 @@ def document(found: Sensitivity) -> dict[str, Any]:
     return {
         "scenario": found.scenario.name,
         "version": found.version,
+        "engine": found.engine,
         "seed": found.seed,
         "inputs_sha256": found.scenario.sha256(),
         "policy": found.policy,

@@ -115,6 +115,7 @@ def document(sweep: Sweep) -> dict[str, Any]:
     return {
         "scenario": sweep.scenario.name,
         "version": sweep.version,
+        "engine": sweep.engine,
         "seed": sweep.seed,
         "replications": sweep.replications,
         "inputs_sha256": sweep.scenario.sha256(),

@@ -15,7 +15,7 @@ from sim.errors import BadInput
 from sim.policy.retry import QueueRules
 from sim.server.transport.columns import ByColumn, Reference, Tabled
 
-__all__ = ["ENGINES", "Asked", "Engine", "begin", "chosen", "known"]
+__all__ = ["ENGINES", "Asked", "Engine", "begin", "chosen", "known", "settled"]
 
 Engine = Literal["simpy", "kernel"]
 Asked = Literal["simpy", "kernel", "auto"]
@@ -35,8 +35,16 @@ def known(name: str) -> Asked:
     raise BadInput("--engine", f"{name!r} is not one of {', '.join(ENGINES)}")
 
 
+def settled(asked: Asked, attempts: float) -> Engine:
+    """The back end of work, over several processes perhaps, in which about so many attempts are expected. It depends on nothing else, so
+    a result can name it."""
+    if asked != "auto":
+        return asked
+    return "kernel" if attempts >= 2 * _READING else "simpy"
+
+
 def chosen(asked: Asked, attempts: float) -> Engine:
-    """The back end of a run of which about so many attempts are expected."""
+    """The back end of one run, which may be one of many, in which about so many attempts are expected."""
     global _played
     if asked != "auto":
         return asked
