@@ -28,7 +28,7 @@ $(STAMP): pyproject.toml constraints.txt
 	  { echo "make: '$(PYTHON)' has no venv: on Debian, apt-get install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	  --constraint constraints.txt --editable '.[dev,notebooks]'
+	  --constraint constraints.txt --editable '.[dev,notebooks,cluster]'
 	@touch $@
 
 demo: install ## run the main job: the answer, its table, charts and page go to demo/

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["BadInput", "BadOutput", "MailflowError", "Unavailable", "nearest"]
+__all__ = ["BadInput", "BadOutput", "Lost", "MailflowError", "Notice", "Unavailable", "nearest"]
 
 
 class MailflowError(Exception):
@@ -32,8 +32,16 @@ class BadOutput(BadInput):
     """A file that is to be written cannot be."""
 
 
+class Lost(MailflowError):
+    """Who was to play a replication is no more: a worker process, or a cluster."""
+
+
 class Unavailable(BadInput):
     """The server has no such policy, with the reason."""
+
+
+class Notice(UserWarning):
+    """Something that changes no result and that one should know. Its text is one line, and the command line says no more."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -8,40 +8,34 @@ from __future__ import annotations
 import itertools
 import math
 import os
-import signal
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
-from sim import __version__, comparison, measures, runs
+from sim import __version__, comparison, measures, workers
 from sim.comparison import Assumption, Band, Best, Case, Comparison, Outcome
 from sim.errors import BadInput
 from sim.measures import MEASURES, Summary
 from sim.policy.autoreply import POLICIES
 from sim.policy.own import Function
 from sim.scenario import Input, Scenario
+from sim.server.transport.engines import Asked
 from sim.statistics.intervals import LEVEL, each_of
 from sim.statistics.selection import select
 from sim.statistics.stopping import Target, target
+from sim.workers import Pool, Progress, Task
 
 __all__ = [
     "BAND_REPLICATIONS",
     "BATCH",
     "MOST",
     "MOST_CASES",
-    "Pool",
-    "Progress",
-    "Task",
     "compare",
     "compared",
     "offered",
-    "play",
-    "workers",
 ]
 
 BATCH: Final = 10
@@ -51,73 +45,6 @@ BAND_REPLICATIONS: Final = 10
 _APART: Final = 2**32  # between the replication numbers of policies that meet mail of their own
 _SCREEN: Final = 2  # replications after which an input that has moved no headline by 1 % is not pursued
 _MOVED: Final = 0.01
-
-Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One replication of a scenario under some policies."""
-
-    scenario: Scenario
-    policies: tuple[str, ...]
-    seed: int
-    replication: int
-
-
-def play(task: Task) -> dict[str, Summary]:
-    """The replication under each policy. What comes back from a worker is a summary: the record of a big office is larger than what is
-    asked of it."""
-    times = measures.moments(task.scenario.horizon)
-    limit = task.scenario.document.verdict.alert_queues
-    records = runs.runs(task.scenario, task.policies, task.seed, task.replication)
-    return {record.run.policy: measures.summarise(record, times, limit) for record in records}
-
-
-@contextmanager
-def workers(jobs: int | None) -> Iterator[Executor | None]:
-    """Worker processes, by default one per core, or None for one job: then everything runs here."""
-    count = jobs or os.cpu_count() or 1
-    if count <= 1:
-        yield None
-        return
-    executor = ProcessPoolExecutor(count, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
-    try:
-        yield executor
-    finally:
-        executor.shutdown(cancel_futures=True)
-
-
-def _spread(executor: Executor | None, tasks: Sequence[Task]) -> Iterable[tuple[int, dict[str, Summary]]]:
-    """Play tasks, giving (number of the task, result) as they finish."""
-    if executor is None:
-        for number, task in enumerate(tasks):
-            yield number, play(task)
-        return
-    for scenario in {id(task.scenario): task.scenario for task in tasks}.values():
-        if scenario.staying:  # looked for here: a pool that meets it while it pickles may hang
-            named = ", ".join(map(repr, scenario.staying))
-            raise BadInput("policies", f"{named} cannot be sent to worker processes: define it in a module, or give jobs=1")
-    futures: dict[Future[dict[str, Summary]], int] = {executor.submit(play, task): number for number, task in enumerate(tasks)}
-    while futures:
-        done, _ = wait(futures, return_when=FIRST_COMPLETED)
-        for future in done:
-            yield futures.pop(future), future.result()
-
-
-@dataclass(slots=True)
-class Pool:
-    """Plays tasks over the workers and reports progress."""
-
-    executor: Executor | None
-    progress: Progress
-
-    def play(self, what: str, tasks: Sequence[Task]) -> list[dict[str, Summary]]:
-        found: list[dict[str, Summary]] = [{} for _ in tasks]
-        for done, (number, result) in enumerate(_spread(self.executor, tasks), start=1):
-            found[number] = result
-            self.progress(what, done, len(tasks))
-        return found
 
 
 def compare(
@@ -134,6 +61,9 @@ def compare(
     pairs: bool = True,
     together: bool = False,
     vary: Mapping[str, Sequence[object]] | None = None,
+    executor: str = "",
+    resume: str | os.PathLike[str] | None = None,
+    engine: Asked = "auto",
     progress: Progress = lambda what, done, total: None,
 ) -> Comparison:
     """Compare reply policies on common random numbers.
@@ -144,11 +74,14 @@ def compare(
     5 % (10 to 200). jobs: worker processes, by default one per core; the result does not depend on it. bands: rerun the widest policy at
     the ends of every assumed input.
 
-    until: instead of the headlines, what shall be known of the widest policy, as in `["backscatter=5%"]`. best: a measure, or `margin`, by
+    until: instead of the headlines, what shall be known of the widest policy, as in `["backscatter=5%"]`, or of another, as in
+    `["partners-only:wanted_told=5%"]`. best: a measure, or `margin`, by
     which the best policy is sought until it is known with 95 % where it is `zone` better than the others. With either, `replications` is
     the most that is spent (200 by default). pairs: False gives every policy mail of its own, to see what common random numbers are worth.
     together: the differences to the baseline hold for all policies together. vary: keys with values; every combination is compared on the
-    same replications, without reruns for assumed inputs, and is one of the result's `cases`.
+    same replications, without reruns for assumed inputs, and is one of the result's `cases`. executor: `dask://HOST:PORT` plays them on the
+    workers of a cluster (docs/cluster.md). resume: a folder in which every replication is kept as soon as it is done; the same call goes on
+    from there. engine: the SimPy reference, the compiled kernel, or which of them is sooner done. None of the three changes the result.
     """
     for what, number, least, most in (("replications", replications, 1, 100_000), ("jobs", jobs, 1, 1024), ("seed", seed, 0, 2**62)):
         if number is not None and not least <= number <= most:
@@ -157,7 +90,7 @@ def compare(
         raise BadInput(scenario.file, "replays real mail: give --replay FILE, an mbox, a folder of .eml files or a CSV of metadata")
     if isinstance(policies, Mapping):
         scenario, policies = scenario.with_functions(policies), ()
-    jobs = _jobs(scenario, jobs)
+    jobs = jobs if executor else _jobs(scenario, jobs)
     targets = tuple(target(item, MEASURES) if isinstance(item, str) else item for item in until)
     if best:
         comparison.known_measure(best, "--best")
@@ -167,22 +100,24 @@ def compare(
     outcomes = offered(scenario, policies)
     available = tuple(name for name, outcome in outcomes.items() if outcome.available)
     widest = available[-1]
+    for wanted in targets:
+        if wanted.policy and wanted.policy not in available:
+            raise BadInput("--until", f"{wanted.policy!r} is not one of the policies that are compared: {', '.join(available)}")
     weight = scenario.document.verdict.stranger_weight
 
     def chosen(played: Sequence[Mapping[str, Summary]]) -> Best | None:
         return _best([{name: run.measures for name, run in runs_of.items()} for runs_of in played], available, best, zone, weight)
 
     def sufficient(played: Sequence[Mapping[str, Summary]]) -> bool:
-        rows = [result[widest].measures for result in played]
         if not targets and not best:
-            return replications is not None or comparison.enough(rows)
+            return replications is not None or comparison.enough([result[widest].measures for result in played])
         found = chosen(played)
-        return all(t.met(row[t.measure] for row in rows) for t in targets) and (found is None or found.policy != "")
+        known = all(t.met(result[t.policy or widest].measures[t.measure] for result in played) for t in targets)
+        return known and (found is None or found.policy != "")
 
     most = MOST if replications is None else replications
     size = BATCH if replications is None or targets or best else replications
-    with workers(jobs) as executor:
-        pool = Pool(executor, progress)
+    with workers.pool(scenario, seed, jobs, progress, executor=executor, resume=resume, engine=engine) as pool:
         played: list[dict[str, Summary]] = []
         while not played or (len(played) < most and not sufficient(played)):
             numbers = range(len(played), min(len(played) + size, most))
@@ -196,7 +131,7 @@ def compare(
             results = _play(pool, f"case {number} of {len(changed)}", case, names, seed, range(len(played)), pairs)
             cases.append(Case(settings, compared(case, mine, results, seed, pairs=pairs, together=together)))
     result = compared(scenario, outcomes, played, seed, assumptions, pairs=pairs, together=together)
-    return replace(result, until=targets, best=chosen(played), cases=tuple(cases))
+    return replace(result, until=targets, best=chosen(played), cases=tuple(cases), engine=pool.engine)
 
 
 def offered(scenario: Scenario, policies: Sequence[str]) -> dict[str, Outcome]:

@@ -7,24 +7,27 @@ matters less than chance is seen to. Within one step of a design only what is me
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from sim import __version__, comparison
+from sim import __version__, comparison, workers
 from sim.comparison import MARGIN
 from sim.errors import BadInput
-from sim.experiment import Pool, Progress, Task, offered, workers
+from sim.experiment import offered
 from sim.influence import Influence, Sensitivity
 from sim.measures import Summary
 from sim.scenario import Input, Scenario
 from sim.scenario.span import Span, span
+from sim.server.transport.engines import Asked
 from sim.statistics import design
 from sim.statistics.design import LEVELS, STEP, Effect, Share
 from sim.statistics.intervals import difference, estimate
 from sim.units import Floats
+from sim.workers import Pool, Progress, Task
 
 __all__ = ["BUDGET", "ENDS", "MOST_MATTER", "Plan", "plan", "weigh"]
 
@@ -85,13 +88,16 @@ def weigh(
     budget: int = BUDGET,
     seed: int = 1,
     jobs: int | None = None,
+    executor: str = "",
+    resume: str | os.PathLike[str] | None = None,
+    engine: Asked = "auto",
     progress: Progress = lambda what, done, total: None,
 ) -> Sensitivity:
     """Screen all assumed inputs of a scenario over their bands, and weigh those that matter.
 
     measure: a measure or `margin`, the default. policy: by default the widest that the server offers. budget: the most runs that are
     spent; `plan` says beforehand on what. An input is ruled out where its mean absolute effect is below a tenth of the largest; at most
-    eight stay.
+    eight stay. executor, resume, engine: as in `sim.compare`.
     """
     if scenario.document.replay_required and scenario.replay is None:
         raise BadInput(scenario.file, "replays real mail: give --replay FILE, an mbox, a folder of .eml files or a CSV of metadata")
@@ -102,8 +108,8 @@ def weigh(
     chosen = policy or names[-1]
     intended, inputs = plan(scenario, budget), scenario.assumed()
     ways = [_way(item) for item in inputs]
-    with workers(jobs) as executor:
-        trial = _Trial(scenario, chosen, measure, seed, Pool(executor, progress))
+    with workers.pool(scenario, seed, jobs, progress, executor=executor, resume=resume, engine=engine) as pool:
+        trial = _Trial(scenario, chosen, measure, seed, pool)
         points = design.screening(len(inputs) + 1, intended.trajectories, seed)
         steps = len(inputs) + 2  # points of a trajectory
         numbers = [n // steps * LEVELS + round(u * (LEVELS - 1)) for n, u in enumerate(points[:, -1].tolist())]
@@ -133,6 +139,7 @@ def weigh(
         policy=chosen,
         seed=seed,
         version=__version__,
+        engine=pool.engine,
         replications=ENDS,
         base=estimate(base),
         matter=tuple(sorted(matter, key=lambda item: -item.swing)),

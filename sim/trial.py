@@ -7,9 +7,8 @@ something is still open are played on. Seeds and order are fixed, so a result do
 from __future__ import annotations
 
 import math
-import os
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,10 +16,12 @@ from typing import Final
 
 import numpy as np
 
-from sim import checks, experiment, measures, runs, scenario
+from sim import checks, measures, runs, scenario, workers
 from sim.checks import Checked, Expectation, Interval, Key, Result, Verdict
+from sim.cluster import Cluster
 from sim.errors import BadInput
 from sim.scenario import Input, Scenario, reader
+from sim.workers import Progress
 
 __all__ = ["CAUSE_REPLICATIONS", "HEADLINES", "LOOKS", "Case", "Task", "check", "checks_of", "play"]
 
@@ -31,7 +32,6 @@ _EACH: Final = f" ({CAUSE_REPLICATIONS} runs each)"
 _MOVED: Final = 0.01  # an input that changes the number by less is no cause
 
 Row = dict[str, dict[Key, float]]  # policy -> number -> value
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Case:
 class _Player:
     """Plays replications over the workers."""
 
-    executor: Executor | None
+    executor: Executor | Cluster | None
     seed: int
     progress: Progress
 
@@ -93,10 +93,10 @@ class _Player:
         policies = tuple(dict.fromkeys([*(policy for entry in wanted for policy in entry.policies), *([more] if more else [])]))
         times = tuple(sorted({entry.key[1] for entry in wanted if entry.key[1] is not None}))
         tasks = [Task(one, policies, self.seed, number, times) for one in scenarios for number in numbers]
-        found = []
-        for row in map(play, tasks) if self.executor is None else self.executor.map(play, tasks):
-            found.append(row)
-            self.progress(what, len(found), len(tasks))
+        found: list[Row] = [{} for _ in tasks]
+        for done, (number, row) in enumerate(workers.spread(self.executor, play, tasks), start=1):
+            found[number] = row
+            self.progress(what, done, len(tasks))
         return found
 
 
@@ -127,16 +127,18 @@ def checks_of(
     seed: int = 1,
     replications: int | None = None,
     jobs: int | None = None,
+    executor: str = "",
     causes: bool = True,
     headlines: bool = False,
     progress: Progress = lambda what, done, total: None,
 ) -> Generator[Checked, None, None]:
-    """Check scenarios one after another, each when it is asked for. headlines: measure the policy in force too, for a table."""
+    """Check scenarios one after another, each when it is asked for. executor: as in `sim.compare`. headlines:
+    measure the policy in force too, for a table."""
     for what, value, least, most in (("replications", replications, 1, 100_000), ("jobs", jobs, 1, 1024), ("seed", seed, 0, 2**62)):
         if value is not None and not least <= value <= most:
             raise BadInput(what, f"{value} is not between {least:,} and {most:,}")
-    with experiment.workers(jobs or os.cpu_count() or 1) as executor:
-        player = _Player(executor, seed, progress)
+    with workers.workers(jobs, executor) as found:
+        player = _Player(found, seed, progress)
         for case in cases:
             began = time.monotonic()
             results, shown = _checked(case, player, replications, headlines)

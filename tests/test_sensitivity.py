@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import sim
-from sim import experiment, plots, sensitivity
+from sim import plots, sensitivity, workers
 from sim.comparison import Estimate
 from sim.errors import BadInput
 from sim.influence import Influence, Sensitivity
@@ -68,7 +68,7 @@ def test_results_that_do_not_vary_have_no_shares():
 # Weighing, on a model of which the answer is known.
 
 
-def model(task: experiment.Task) -> dict[str, Summary]:
+def model(task: workers.Task) -> dict[str, Summary]:
     """Strangers: 100 x the share of strangers, 200 x that of spammers, and a die of the replication between 0 and 10."""
     addresses = task.scenario.document.spam.addresses
     assert addresses.stranger is not None
@@ -82,13 +82,13 @@ def model(task: experiment.Task) -> dict[str, Summary]:
 @pytest.fixture
 def played(monkeypatch):
     """Every task that is played on the model instead."""
-    tasks: list[experiment.Task] = []
+    tasks: list[workers.Task] = []
 
-    def play(task: experiment.Task) -> dict[str, Summary]:
+    def play(task: workers.Task) -> dict[str, Summary]:
         tasks.append(task)
         return model(task)
 
-    monkeypatch.setattr(experiment, "play", play)
+    monkeypatch.setattr(workers, "play", play)
     return tasks
 
 
@@ -116,11 +116,11 @@ def test_inputs_that_matter_are_weighed_and_all_others_are_ruled_out(played):
 
 
 def test_the_effect_of_an_input_with_two_values_is_the_difference_between_them(monkeypatch):
-    def play(task: experiment.Task) -> dict[str, Summary]:
+    def play(task: workers.Task) -> dict[str, Summary]:
         told = 60.0 if task.scenario.document.replies.ignore_precedence else 0.0
         return {name: Summary(Values(dict.fromkeys(MEASURES, 0.0) | {"strangers_told": told}), {}, math.nan, {}) for name in task.policies}
 
-    monkeypatch.setattr(experiment, "play", play)
+    monkeypatch.setattr(workers, "play", play)
     least = 4 * (len(STORY.assumed()) + 2) + 170
     (item,) = sensitivity.weigh(STORY, measure="strangers_told", budget=least, jobs=1).matter
     assert item.input.key == "replies.ignore_precedence"
@@ -143,7 +143,7 @@ def test_a_point_that_adds_up_to_more_than_100_percent_is_pulled_and_counted(pla
     keys = [f"spam.addresses.{name}" for name in ("full", "stranger", "spammer", "trap")]
     inputs = {item.key: item for item in STORY.assumed()}
     ways = [sensitivity._way(inputs[key]) for key in keys]
-    pool = experiment.Pool(None, lambda what, done, total: None)
+    pool = workers.Pool(None, lambda what, done, total: None)
     trial = sensitivity._Trial(STORY, "external", "strangers_told", 1, pool)
     trial.play("x", ways, np.array([[1.0, 1.0, 1.0, 1.0], [0.5, 0.5, 0.5, 0.5]]), [0, 1])
     assert trial.pulled == 1

@@ -5,24 +5,55 @@ from __future__ import annotations
 import re
 import sys
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sim.errors import BadInput
+from sim.cli import output
+from sim.errors import BadInput, Notice
 
 if TYPE_CHECKING:
-    from sim.experiment import Progress
     from sim.scenario import Scenario
+    from sim.workers import Progress
 
-__all__ = ["Compress", "Filter", "Jobs", "Replay", "ReplayWanted", "ScenarioName", "Seed", "Set", "progress", "resolve", "varied"]
+__all__ = [
+    "Compress",
+    "Engine",
+    "Executor",
+    "Filter",
+    "Jobs",
+    "Replay",
+    "ReplayWanted",
+    "Resume",
+    "ScenarioName",
+    "Seed",
+    "Set",
+    "progress",
+    "resolve",
+    "time_left",
+    "varied",
+]
 
 ScenarioName = Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario file, or the name of one; the story by default.")]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the scenario; repeatable.")]
 Filter = Annotated[str, typer.Option("--filter", metavar="KIND", help="none, junk-first or refuse-unresolvable.")]
 Jobs = Annotated[int | None, typer.Option("--jobs", help="Worker processes; one per core by default.")]
+Executor = Annotated[
+    str, typer.Option("--executor", metavar="dask://HOST:PORT", help="Play on the workers of a Dask cluster; needs the extra `cluster`.")
+]
+Resume = Annotated[
+    str, typer.Option("--resume", metavar="DIR", help="Keep every replication here when it is done; the same command goes on from there.")
+]
+Engine = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        help="simpy (the reference), kernel (compiled) or auto (whichever is sooner done); the result is the same.",
+    ),
+]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of all dice.")]
 Replay = Annotated[
     str, typer.Option("--replay", metavar="FILE", help="Real mail instead of the spam: mbox, folder of .eml, CSV of metadata.")
@@ -83,19 +114,49 @@ def _compressed(found: Scenario, longest: str) -> Scenario:
 
 @contextmanager
 def progress(quiet: bool) -> Iterator[Progress]:
-    """A bar on standard error, only on a terminal, and only for what takes longer than a second."""
+    """A bar on standard error, only on a terminal and only for what takes longer than a second; and notices, a line each."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", Notice)
+        shown = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:
+            if issubclass(category, Notice):
+                output.note(f"mailflow: {message}")
+            else:
+                shown(message, category, *rest, **more)
+
+        warnings.showwarning = show
+        with _bar(quiet) as bar:
+            yield bar
+
+
+@contextmanager
+def _bar(quiet: bool) -> Iterator[Progress]:
     if quiet or not sys.stderr.isatty():
         yield lambda what, done, total: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    began = time.monotonic()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    began = since = time.monotonic()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[left]}"))
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=False) as bar:
-        task = bar.add_task("", total=None, visible=False)
+        task = bar.add_task("", total=None, visible=False, left="")
 
         def show(what: str, done: int, total: int) -> None:
-            bar.update(task, description=what, completed=done, total=total, visible=time.monotonic() - began > 1.0)
+            nonlocal since
+            now = time.monotonic()
+            left = time_left(now - since, done, total)
+            bar.update(task, description=what, completed=done, total=total, visible=now - began > 1.0, left=left)
+            if done == total:  # the next step begins
+                since = now
 
         yield show
+
+
+def time_left(took: float, done: int, total: int) -> str:
+    """How long the rest of a step takes, in words, if it goes on as before: `done` of `total` took so many seconds."""
+    from sim.units import words
+
+    seconds = took / done * (total - done)
+    return f"about {words(max(1.0, round(seconds)))} left" if done < total else ""

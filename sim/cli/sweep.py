@@ -12,7 +12,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sim.cli import output
-from sim.cli.options import Compress, Filter, Jobs, Replay, ReplayWanted, ScenarioName, Seed, Set, progress, resolve
+from sim.cli.options import (
+    Compress,
+    Engine,
+    Executor,
+    Filter,
+    Jobs,
+    Replay,
+    ReplayWanted,
+    Resume,
+    ScenarioName,
+    Seed,
+    Set,
+    progress,
+    resolve,
+)
 from sim.errors import BadInput
 
 if TYPE_CHECKING:
@@ -47,6 +61,9 @@ def sweep(
     settings: Set = None,
     seed: Seed = 1,
     jobs: Jobs = None,
+    executor: Executor = "",
+    engine: Engine = "auto",
+    resume: Resume = "",
     replay: Replay = "",
     replay_wanted: ReplayWanted = "",
     compress: Compress = "",
@@ -76,6 +93,9 @@ def sweep(
             output.check(path)
     if out:
         output.check_folder(out)
+    from sim.server.transport import engines
+
+    back_end = engines.known(engine)
     if all:
         from sim import sensitivity
 
@@ -86,7 +106,16 @@ def sweep(
             output.note(plan)
         with progress(quiet) as show:
             weighed = sensitivity.weigh(
-                found, policy=policy[0] if policy else "", measure=measure, budget=budget, seed=seed, jobs=jobs, progress=show
+                found,
+                policy=policy[0] if policy else "",
+                measure=measure,
+                budget=budget,
+                seed=seed,
+                jobs=jobs,
+                executor=executor,
+                engine=back_end,
+                resume=resume or None,
+                progress=show,
             )
         finding = _weighed(weighed, plan, shlex.join(["mailflow", "sweep", scenario, "--all", "--budget", str(budget), *given]))
     else:
@@ -104,6 +133,9 @@ def sweep(
                 replications=replications,
                 seed=seed,
                 jobs=jobs,
+                executor=executor,
+                engine=back_end,
+                resume=resume or None,
                 progress=show,
             )
         given += ["--points", str(points), "--replications", str(replications), *["--log"] * log]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sim.cli import output
-from sim.cli.options import Replay, ReplayWanted, Seed, Set, progress
+from sim.cli.options import Executor, Replay, ReplayWanted, Seed, Set, progress
 from sim.errors import BadInput
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def check_scenarios(
     ] = None,
     seed: Seed = 1,
     jobs: Annotated[int | None, typer.Option("--jobs", help="Worker processes; one per core by default.")] = None,
+    executor: Executor = "",
     full: Annotated[bool, typer.Option("--full", help="Play big scenarios at their own scale, not at that of their tested_with.")] = False,
     causes: Annotated[bool, typer.Option("--causes/--no-causes", help="Play what failed at the ends of assumed inputs.")] = True,
     replay: Replay = "",
@@ -61,7 +62,14 @@ def check_scenarios(
     found: list[Checked] = []
     with progress(quiet) as show:
         checked = trial.checks_of(
-            cases, seed=seed, replications=replications, jobs=jobs, causes=causes, headlines=bool(table), progress=show
+            cases,
+            seed=seed,
+            replications=replications,
+            jobs=jobs,
+            executor=executor,
+            causes=causes,
+            headlines=bool(table),
+            progress=show,
         )
         for one in checked:
             found.append(one)

@@ -8,6 +8,7 @@ the others alone.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 import numpy as np
 
@@ -63,24 +64,57 @@ def hours(scenario: Scenario, seed: int, replication: int, outside: World, chunk
     """The workload: (end of the chunk, rows that arrive before it), `chunk` hours at a time, in order of time.
 
     Rows are numbered in order of (hour, time, kind); those of rival causes have numbers of their own."""
-    draw = _Draw(scenario, seed, replication, outside)
+    generators = Generators(seed, replication)
+    causes = Causes(scenario, generators, outside)
+    for first, last, drawn in _drawn(scenario, seed, replication, chunk):
+        rows = drawn.take(slice(None))
+        rows.truth = rows.truth.copy()
+        rows.unresolvable = rows.unresolvable.copy()
+        if not scenario.document.filter.recipients:
+            rows.sender, rows.sender_domain = rows.sender.copy(), rows.sender_domain.copy()
+            unknown_senders(rows, scenario.document.spam.providers, outside.key)
+        spam = np.flatnonzero(rows.kind == Kind.SPAM)
+        rows.truth[spam] = outside.senders(rows.sender[spam], rows.sender_domain[spam])
+        rows.truth[spam[rows.sender[spam] == NULL_SENDER]] = Truth.UNKNOWN
+        rows.unresolvable[spam] = outside.unresolvable(rows.sender_domain[spam])
+        yield last * HOUR, in_order([rows, causes.rows(range(first, last))])
+
+
+def _drawn(scenario: Scenario, seed: int, replication: int, chunk: int) -> Iterator[tuple[int, int, Rows]]:
+    """What was drawn, before it is known what the outside makes of it: (first hour, last, rows). Scenarios that differ in the outside, the
+    server or the replies draw the same, so what is small is kept for the next one."""
+    key = (scenario.drawn_sha256, seed, replication, chunk)
+    kept = _kept.get(key)
+    if kept is not None:
+        yield from kept
+        return
+    draw, found, rows = _Draw(scenario, seed, replication), [], 0
     count = round(scenario.horizon / HOUR)
     for first in range(0, count, chunk):
         last = min(first + chunk, count)
-        yield last * HOUR, draw.hours(first, last)
+        found.append((first, last, draw.hours(first, last)))
+        rows += len(found[-1][2])
+        yield found[-1]
+        if rows > _KEPT_ROWS:
+            found.clear()
+    if rows <= _KEPT_ROWS:
+        while len(_kept) >= _KEPT:
+            del _kept[next(iter(_kept))]
+        _kept[key] = found
+
+
+_KEPT: Final = 64  # replications
+_KEPT_ROWS: Final = 20_000  # of each, 100 bytes a row
+_kept: dict[tuple[str, int, int, int], list[tuple[int, int, Rows]]] = {}
 
 
 class _Draw:
     """Puts the pieces of each hour together and numbers the rows."""
 
-    def __init__(self, scenario: Scenario, seed: int, replication: int, outside: World) -> None:
-        self.outside = outside
+    def __init__(self, scenario: Scenario, seed: int, replication: int) -> None:
         generators = Generators(seed, replication)
         self.spam, self.people = Spam(scenario, generators), People(scenario, generators)
         self.replayed = replayed(scenario)
-        self.causes = Causes(scenario, generators, outside)
-        self.unknown_matter = not scenario.document.filter.recipients
-        self.providers = scenario.document.spam.providers
         self.away = Away(scenario.absences)
         self.rows = 0
 
@@ -96,10 +130,4 @@ class _Draw:
         rows = rows.take(~self.away(writer, rows.at))
         rows.row = np.arange(self.rows, self.rows + len(rows), dtype=np.int64)
         self.rows += len(rows)
-        if self.unknown_matter:
-            unknown_senders(rows, self.providers, self.outside.key)
-        spam = np.flatnonzero(rows.kind == Kind.SPAM)
-        rows.truth[spam] = self.outside.senders(rows.sender[spam], rows.sender_domain[spam])
-        rows.truth[spam[rows.sender[spam] == NULL_SENDER]] = Truth.UNKNOWN
-        rows.unresolvable[spam] = self.outside.unresolvable(rows.sender_domain[spam])
-        return in_order([rows, self.causes.rows(span)])
+        return rows

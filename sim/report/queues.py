@@ -23,7 +23,7 @@ from sim.report.consequences import consequences
 from sim.report.frost import FROZEN, Frost
 from sim.report.route import in_short, there
 from sim.scenario import Scenario
-from sim.units import MINUTE, Floats, Seconds, clock, words
+from sim.units import MINUTE, Floats, Seconds, clock, counted, words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -256,24 +256,25 @@ def what_happened(scenario: Scenario, record: Record) -> str:
     spam = int(((m["kind"] == Kind.SPAM) & np.isin(m["outcome"], (Outcome.MAILBOX, Outcome.JUNK))).sum())
     said = [
         f"Policy {record.run.policy}, seed {record.run.seed}, run {record.run.replication}, {words(record.run.horizon)}.",
-        f"{spam:,} spam messages reached mailboxes; "
+        f"{counted(spam, 'spam messages')} reached mailboxes; "
         + (
-            f"{values['autoreplies']:,.0f} autoreplies went to the outside, {strange:,} of them to domains that only spam had named."
+            f"{counted(values['autoreplies'], 'autoreplies', 'autoreply')} went to the outside, "
+            f"{strange:,} of them to domains that only spam had named."
             if values["autoreplies"]
             else "no autoreply went to the outside."
         ),
     ]
     if values["autoreplies"]:
         said.append(
-            f"{values['strangers_told']:.0f} strangers and {values['wanted_told']:.0f} of {values['wanted_writers']:.0f} "
-            "wanted people were told; "
-            f"{bounced} replies were refused, {expired} expired."
+            f"{counted(values['strangers_told'], 'strangers')} and {values['wanted_told']:.0f} of "
+            f"{counted(values['wanted_writers'], 'wanted people', 'wanted person')} were told; "
+            f"{counted(bounced, 'replies were', 'reply was')} refused, {expired} expired."
         )
         peak = view.retry_with_autoreply
         if peak.peak():
             when = float(peak.at[int(np.argmax(peak.level))])
-            said.append(f"At most {peak.peak():.0f} queues stood in Retry because of them, on {clock(when)}.")
-        said.append(f"{values['notices_to_user']:.0f} {notices(scenario)} came back to the absent.")
+            said.append(f"At most {counted(peak.peak(), 'queues')} stood in Retry because of them, on {clock(when)}.")
+        said.append(f"{counted(values['notices_to_user'], notices(scenario))} came back to the absent.")
         if not np.isnan(values["drained_after"]):
             said.append(f"After the switch-off the last hung reply left {values['drained_after']:.1f} h later.")
     return " ".join([*said, *in_short(record, values), *consequences(record, values)])

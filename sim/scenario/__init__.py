@@ -39,6 +39,12 @@ __all__ = ["A_DEFAULT", "Absence", "Change", "Compressed", "Input", "ReplyPolicy
 
 A_DEFAULT: Final = "a default that stands in for a fact of the site: put in your own"
 
+# What decides nothing of which mail comes, but only what becomes of it.
+_NOT_DRAWN = (
+    *("title", "replay_required", "tested_with", "expect", "verdict", "detection"),
+    *("server", "replies", "filter", "world", "route", "change", "cause", "listing", "confirmed", "loops", "breaker", "policy"),
+)
+_FATES = {"unresolvable", "nxdomain", "silent", "refusing", "busy", "null_mx", "addresses"}  # of senders of spam
 _NULL_MX = dt.date(2015, 6, 1)  # RFC 7505
 
 
@@ -98,6 +104,7 @@ class Scenario:
     replay_wanted: Corpus | None = field(default=None, repr=False)
     compressed: Compressed | None = field(default=None, repr=False)
     functions: Mapping[str, Function] = field(default_factory=dict, repr=False)  # Python functions as reply policies
+    read_sha256: str = field(default="", repr=False)  # of what its file says, before any setting
 
     @property
     def profile(self) -> Profile:
@@ -169,6 +176,10 @@ class Scenario:
 
     def responder(self) -> Responder:
         """The autoresponder as it is set up here."""
+        return self._responder
+
+    @cached_property
+    def _responder(self) -> Responder:
         return replies.responder(self.autoresponder, self.document.replies)
 
     def filter(self) -> Filter:
@@ -354,6 +365,15 @@ class Scenario:
         payload += [["compressed", self.compressed.longest]] if self.compressed is not None else []
         return hashlib.sha256(json.dumps(payload, sort_keys=True, default=str).encode()).hexdigest()
 
+    @cached_property
+    def drawn_sha256(self) -> str:
+        """Identity of what decides which mail comes, without what the outside, the server and the replies make of it."""
+        document = self.document.model_dump(exclude=dict.fromkeys(_NOT_DRAWN, True) | {"spam": _FATES})
+        payload = [document, self.horizon, [[a.mailbox, a.since, a.until] for a in self.absences]]
+        payload += [corpus.sha256 for corpus in (self.replay, self.replay_wanted) if corpus is not None]
+        payload += [self.compressed.longest if self.compressed is not None else None]
+        return hashlib.sha256(json.dumps(payload, sort_keys=True, default=str).encode()).hexdigest()
+
     def with_settings(self, settings: Mapping[str, object] | Iterable[str], where: str = "--set") -> Scenario:
         """The same scenario with some keys changed: `{"spam.unresolvable": "5 %"}` or `["spam.unresolvable=5 %"]`."""
         plain, origins = copy.deepcopy(dict(self.plain)), dict(self.origins)
@@ -386,7 +406,14 @@ class Scenario:
 
     def _completed(self, changed: Scenario) -> Scenario:
         """With what stands in no file."""
-        return replace(changed, replay=self.replay, replay_wanted=self.replay_wanted, compressed=self.compressed, functions=self.functions)
+        return replace(
+            changed,
+            replay=self.replay,
+            replay_wanted=self.replay_wanted,
+            compressed=self.compressed,
+            functions=self.functions,
+            read_sha256=self.read_sha256,
+        )
 
     def tested(self) -> Scenario:
         """The scenario as `mailflow test` plays it: at the scale of its `tested_with`, if it has one."""
@@ -455,7 +482,8 @@ def default_rules(server: str) -> retry.QueueRules:
 
 def _read(name: str, file: str, document: Mapping[str, Any], settings: Mapping[str, object] | Iterable[str]) -> Scenario:
     plain, origins = reader.split(document, Path(file).name)
-    scenario = _compose(name, file, plain, origins)
+    digest = hashlib.sha256(json.dumps(document, sort_keys=True, default=str).encode()).hexdigest()
+    scenario = replace(_compose(name, file, plain, origins), read_sha256=digest)
     return scenario.with_settings(settings) if settings else scenario
 
 

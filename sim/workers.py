@@ -1,0 +1,158 @@
+"""Who plays replications: this process, worker processes, or the workers of a cluster.
+
+A task is one replication; it is sent as a scenario and numbers, and what comes back is a summary. Results come as they finish; whoever asks
+for them puts them in the order of the tasks, so no result depends on who has played what.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from multiprocessing import connection
+from typing import Final, TypeVar
+
+from sim import checkpoint, measures, runs
+from sim.checkpoint import Checkpoint
+from sim.cluster import Cluster, connected
+from sim.errors import BadInput, Lost
+from sim.measures import Summary
+from sim.runs import Task
+from sim.scenario import Scenario
+from sim.server.transport.engines import Asked, settled
+
+__all__ = ["Pool", "Progress", "Task", "play", "pool", "spread", "workers"]
+
+Progress = Callable[[str, int, int], None]
+_ENDED: Final = "a worker process has ended before its time (killed, or out of memory)"
+A = TypeVar("A")
+B = TypeVar("B")
+
+
+def play(task: Task) -> dict[str, Summary]:
+    """The replication under each policy. What comes back from a worker is a summary: the record of a big office is larger than what is
+    asked of it."""
+    times = measures.moments(task.scenario.horizon)
+    limit = task.scenario.document.verdict.alert_queues
+    records = runs.runs(task.scenario, task.policies, task.seed, task.replication, task.engine)
+    return {record.run.policy: measures.summarise(record, times, limit) for record in records}
+
+
+@contextmanager
+def workers(jobs: int | None, executor: str = "") -> Iterator[Executor | Cluster | None]:
+    """Worker processes, by default one per core, or None for one job: then everything runs here. executor: the address of a cluster
+    instead."""
+    if executor:
+        if jobs is not None:
+            raise BadInput("--jobs", "does not go with --executor: a cluster has the workers that it has")
+        with connected(executor) as cluster:
+            yield cluster
+        return
+    count = jobs or os.cpu_count() or 1
+    if count <= 1:
+        yield None
+        return
+    processes = ProcessPoolExecutor(count, initializer=_begin)
+    try:
+        yield processes
+    finally:
+        processes.shutdown(cancel_futures=True)
+
+
+def _begin() -> None:
+    """A worker leaves it to the process that has started it what an interrupt means, and ends when that one has ended: after kill -9 nobody
+    else would tell it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    connection.wait([sentinel])
+    os._exit(1)
+
+
+def spread(executor: Executor | Cluster | None, function: Callable[[A], B], tasks: Sequence[A]) -> Iterator[tuple[int, B]]:
+    """Apply a function to tasks, giving (number of the task, result) as they finish. Raises Lost where a worker is no more, after all that
+    was done before."""
+    if executor is None:
+        for number, task in enumerate(tasks):
+            yield number, function(task)
+        return
+    lost = executor.lost if isinstance(executor, Cluster) else (BrokenExecutor,)
+    try:
+        futures: dict[Future[B], int] = {executor.submit(function, task): number for number, task in enumerate(tasks)}
+        while futures:
+            done = executor.wait(futures) if isinstance(executor, Cluster) else wait(futures, return_when=FIRST_COMPLETED).done
+            for future in sorted(done, key=_failed):
+                yield futures.pop(future), future.result()
+    except lost as error:
+        raise Lost(executor.loss(error) if isinstance(executor, Cluster) else _ENDED) from None
+
+
+def _failed(future: Future[B]) -> bool:
+    return future.cancelled() or future.exception() is not None
+
+
+@dataclass(slots=True)
+class Pool:
+    """Plays tasks over the workers and reports progress."""
+
+    executor: Executor | Cluster | None
+    progress: Progress
+    kept: Checkpoint | None = None
+    engine: Asked = "auto"  # settled by the first tasks, for all
+
+    def play(self, what: str, tasks: Sequence[Task]) -> list[dict[str, Summary]]:
+        """The result of every task, in their order. What is kept from an earlier start is not played, nor counted in the progress: the time
+        left is that of the rest."""
+        if self.executor is not None:
+            _can_be_sent(tasks)
+        if self.engine == "auto" and tasks:
+            first = tasks[0]
+            self.engine = settled("auto", len(tasks) * max(runs.attempts(first.scenario, policy) for policy in first.policies))
+        tasks = [replace(task, engine=self.engine) for task in tasks]
+        found = [None if self.kept is None else self.kept.find(task) for task in tasks]
+        missing = [number for number, result in enumerate(found) if result is None]
+        what += f", {len(tasks) - len(missing)} kept" * (len(missing) < len(tasks))
+        try:
+            for done, (place, result) in enumerate(spread(self.executor, play, [tasks[number] for number in missing]), start=1):
+                found[missing[place]] = result
+                if self.kept is not None:
+                    self.kept.keep(tasks[missing[place]], result)
+                self.progress(what, done, len(missing))
+        except Lost as error:
+            then = "nothing is kept, --resume DIR keeps what is done" if self.kept is None else self.kept.said()
+            raise Lost(f"{error}; {then}") from None
+        return [result for result in found if result is not None]
+
+
+@contextmanager
+def pool(
+    scenario: Scenario,
+    seed: int,
+    jobs: int | None,
+    progress: Progress,
+    *,
+    executor: str = "",
+    resume: str | os.PathLike[str] | None = None,
+    engine: Asked = "auto",
+) -> Iterator[Pool]:
+    """Workers for the replications of a scenario and all that is made of it by settings, kept in the folder `resume` if one is named."""
+    with ExitStack() as stack:
+        kept = stack.enter_context(checkpoint.opened(resume, scenario, seed)) if resume is not None else None
+        yield Pool(stack.enter_context(workers(jobs, executor)), progress, kept, engine)
+
+
+def _can_be_sent(tasks: Sequence[Task]) -> None:
+    """Looked for beforehand: a pool that meets such a policy while it pickles may hang."""
+    for scenario in {id(task.scenario): task.scenario for task in tasks}.values():
+        if scenario.staying:
+            named = ", ".join(map(repr, scenario.staying))
+            raise BadInput("policies", f"{named} cannot be sent to worker processes: define it in a module, or give jobs=1")
