@@ -16,6 +16,7 @@ from typing import Final
 from sim.comparison import Estimate, Verdict
 from sim.scenario import Scenario
 from sim.scenario.span import Span
+from sim.units import digits
 
 __all__ = ["CLOSE", "MOST_FLIPS", "SURE_CLOSE", "Flip", "Point", "Sweep", "search"]
 
@@ -67,6 +68,7 @@ class Sweep:
     flips: tuple[Flip, ...]
     searched: tuple[Point, ...] = field(default=(), repr=False)  # all, in order of the value
     more: int = 0  # flips that were not looked into
+    engine: str = ""  # the back end that played it
 
     def headline(self) -> str:
         """What the sweep shows, in one sentence without a full stop."""
@@ -75,12 +77,16 @@ class Sweep:
         if not self.flips:
             ends = f"from {key} {way.said(0.0)} to {way.said(1.0)}"
             label = self.points[0].label
-            return f"{what} is {label} {ends}" if self.crosses is None else f"{what} stays {label} {self.crosses:g} {ends}"
+            return f"{what} is {label} {ends}" if self.crosses is None else f"{what} stays {label} {digits(self.crosses)} {ends}"
         flip = self.flips[0]
         at = f"at {key} of about {way.said((flip.low.share + flip.high.share) / 2, 2)}"
         if self.span.choice:
             at = f"between {key} {way.said(0.0)} and {way.said(1.0)}"
-        return f"{what} flips from {flip.before} to {flip.after} {at}" if self.crosses is None else f"{what} passes {self.crosses:g} {at}"
+        return (
+            f"{what} flips from {flip.before} to {flip.after} {at}"
+            if self.crosses is None
+            else f"{what} passes {digits(self.crosses)} {at}"
+        )
 
 
 def search(points: Sequence[Point], evaluate: Callable[[float], Point], span: Span) -> tuple[list[Flip], int]:

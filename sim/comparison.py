@@ -18,14 +18,15 @@ from sim.errors import BadInput, nearest
 from sim.measures import MEASURES, Summary
 from sim.policy.autoreply import POLICIES
 from sim.scenario import Input, Scenario
-from sim.statistics.intervals import LEVEL, Bracket, Estimate, difference, each_of, estimate, pairing_gain, percentile
+from sim.statistics.intervals import LEVEL, Bracket, Estimate, difference, each_of, estimate, pairing_gain, percentile, runs_to_decide
 from sim.statistics.stopping import Target
-from sim.units import Floats
+from sim.units import Floats, counted
 
 __all__ = [
     "HEADLINES",
     "MARGIN",
     "MORE_IS_BETTER",
+    "REPLICATIONS",
     "Assumption",
     "Band",
     "Best",
@@ -47,6 +48,7 @@ __all__ = [
 
 HEADLINES: Final = ("strangers_told", "queues_in_retry_peak")  # the numbers that decide how many replications are enough
 MARGIN: Final = "margin"  # wanted people told less strangers told, weighed as the scenario's verdict does; asked for like a measure
+REPLICATIONS: Final = "replications"  # what an answer depends on that so few of them leave open
 MORE_IS_BETTER: Final = frozenset(  # of all others, the least is best
     {MARGIN, "wanted_told", "colleagues_told", "listed_after", "rule_a_right_days", "rule_b_right_days"}
 )
@@ -144,15 +146,21 @@ class Assumption:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The answer by the rule of the scenario's `[verdict]`: `no`, `yes-to` a policy, `yes`, or `depends` on an input."""
+    """The answer by the rule of the scenario's `[verdict]`: `no`, `yes-to` a policy, `yes`, or `depends` on an input or on chance."""
 
     answer: str
-    policy: str  # the policy recommended
-    deciding: str  # key of the assumed input that decides, or moves the headlines most; empty where none does
+    policy: str  # the policy recommended, or in question
+    deciding: str  # key of the assumed input that decides, or moves the headlines most; empty where none does; or `replications`
     margin: Estimate  # W - S * weight under external replies
+    limit: str = ""  # key of the rule whose limit lies within an interval, where it depends on replications
+    runs: int | None = None  # about how many replications decide then; None: more than can be played
 
     def __str__(self) -> str:
-        """`yes-to partners-only`, `depends on spam.silent`."""
+        """`yes, to mine only`, `depends on spam.silent`, `depends on chance: 10 runs leave mine open, about 40 would tell`."""
+        if self.answer == "depends" and self.deciding == REPLICATIONS:
+            leave = counted(self.margin.n, "runs leave", "run leaves")
+            more = f"about {self.runs:,} would tell" if self.runs else "it lies on the limit"
+            return f"depends on chance: {leave} {self.policy} open, {more}"
         return {"yes-to": f"yes, to {self.policy} only", "depends": f"depends on {self.deciding}"}.get(self.answer, self.answer)
 
 
@@ -195,9 +203,10 @@ class Comparison:
     times: Floats = field(repr=False)
     pairs: bool = True  # False: every policy met mail of its own
     together: bool = False  # the differences of a measure hold for all policies together, by Bonferroni
-    until: tuple[Target, ...] = ()  # what was asked of the widest policy; see `missed`
+    until: tuple[Target, ...] = ()  # what was to be known of the widest policy, or of another; see `missed`
     best: Best | None = None
     cases: tuple[Case, ...] = ()
+    engine: str = ""  # the back end that played it
 
     @property
     def level(self) -> float:
@@ -207,8 +216,11 @@ class Comparison:
     @property
     def missed(self) -> tuple[Target, ...]:
         """Targets that were not reached within the runs that were allowed."""
-        rows = self.policies[self.widest].rows
-        return tuple(wanted for wanted in self.until if not wanted.met(row[wanted.measure] for row in rows))
+
+        def met(wanted: Target) -> bool:
+            return wanted.met(row[wanted.measure] for row in self.policies[wanted.policy or self.widest].rows)
+
+        return tuple(wanted for wanted in self.until if not met(wanted))
 
     def pairing_gain(self, policy: str, measure: str) -> Bracket:
         """How many times as many independent runs would tell a policy as well from the baseline; NaN where nothing varies."""
@@ -228,11 +240,11 @@ class Comparison:
             f"<tr><td>{name}</td>{''.join(cell(self.policies[p].measures[name], entry.decimals) for p in names)}<td>{entry.unit}</td></tr>"
             for name, entry in MEASURES.items()
         )
-        said = f"{self.replications} runs, seed {self.seed}: {self.verdict.answer} {self.verdict.policy}"
+        said = f"{self.replications} runs, seed {self.seed}: {self.verdict}"
         return f"<p>{said}</p><table><tr><th>measure</th>{head}<th>unit</th></tr>{''.join(rows)}</table>"
 
     def __repr__(self) -> str:
-        return f"<Comparison of {', '.join(self.policies)} on {self.scenario.name}: {self.verdict.answer}, {self.replications} runs>"
+        return f"<Comparison of {', '.join(self.policies)} on {self.scenario.name}: {self.verdict}, {self.replications} runs>"
 
 
 def quiet(policies: Mapping[str, Outcome]) -> Outcome | None:
@@ -261,7 +273,7 @@ def decide(
     yes: external replies have W > S x weight, delay no wanted mail for want of a connection or at a smarthost's limit, and have none
     refused for a listing. yes-to P:
     not so, but a narrower policy reaches W(P) >= enough x W(widest) and W(P) > S(P) x weight. no: neither. depends: the interval of a
-    deciding difference, or the band of an assumed input, crosses a limit.
+    deciding difference, or the band of an assumed input, crosses a limit: that of the difference on either side of it.
 
     lean: the answer if every deciding difference were known, and lay so many half-widths above its mean: 0 is the answer by the means, and
     where those for -1, 0 and 1 agree, chance does not matter to it.
@@ -281,18 +293,18 @@ def decide(
     waits = longer_wait(policies, wide) > 1.0
     refused = wide.measures["wanted_refused"].mean - narrow.measures["wanted_refused"].mean >= 1.0
     throttled = wide.measures["wanted_throttled"].mean - narrow.measures["wanted_throttled"].mean >= 1.0  # NaN where mail meets no limit
-    positive = gain.mean > 0 and not waits and not refused and not throttled
+    positive = gain.mean > 0 and not (waits or refused or throttled)
     if wide.name == "external":
         for item in assumptions:
             for band in (item.low, item.high):
                 if (margin([run.measures for run in band.runs]).mean > 0) != (gain.mean > 0):
                     return Verdict("depends", widest, item.input.key, gain)
-        if abs(gain.mean) < gain.half_width:
-            return Verdict("depends", widest, deciding or "replications", gain)
+        if abs(gain.mean) < gain.half_width and not (waits or refused or throttled):
+            return Verdict("depends", widest, REPLICATIONS, gain, "verdict.stranger_weight", runs_to_decide(gain))
         if positive:
             return Verdict("yes", "external", deciding, gain)
     best: tuple[float, str] | None = None
-    open_question = ""
+    questions: list[tuple[bool, bool, float, Verdict]] = []  # is it one's own, no by the means, less people told
     for name in (*reversed(POLICIES), *(name for name in policies if name not in POLICIES)):
         outcome = policies.get(name)
         if outcome is None or not outcome.available or outcome.not_here or name in ("external", "off", "internal-only"):
@@ -301,14 +313,26 @@ def decide(
         wanted = [rule.enough * row["wanted_told"] for row in wide.rows]
         reach = leaning(difference([row["wanted_told"] for row in outcome.rows], wanted, paired=pairs))
         told = outcome.measures["wanted_told"].mean
-        if reach.mean >= 0 and own.mean > 0 and told > 0:
-            if min(reach.low, own.low) < 0:
-                open_question = name if name in POLICIES else open_question or name
-            elif best is None or told > best[0]:
-                best = (told, name)
+        yes = reach.mean >= 0 and own.mean > 0
+        if not told > 0 or max(reach.mean, reach.high) < 0 or max(own.mean, own.high) <= 0:
+            continue
+        if not yes or min(reach.low, own.low) < 0:
+            questions.append((name not in POLICIES, not yes, -told, _question(name, reach, own, gain)))
+        elif best is None or told > best[0]:
+            best = (told, name)
     if best is not None:
         return Verdict("yes-to", best[1], deciding, gain)
-    if open_question:
-        return Verdict("depends", open_question, "wanted.partner_share", gain)
+    if questions:  # one of the server's own before one's own, and then as among those that are enough
+        return min(questions, key=lambda question: question[:3])[3]
     last = "internal-only" if "internal-only" in policies and policies["internal-only"].available else "off"
     return Verdict("no", last, deciding, gain)
+
+
+def _question(name: str, reach: Estimate, own: Estimate, gain: Estimate) -> Verdict:
+    """That a narrower policy may or may not be enough: which limit it may miss, and how many replications tell."""
+    limits = {"verdict.enough": reach, "verdict.stranger_weight": own}
+    yes = reach.mean >= 0 and own.mean > 0  # once both are sure; else no, once one is
+    unsure = {limit: found for limit, found in limits.items() if (found.low < 0 if yes else found.mean <= 0)}
+    runs: dict[str, float] = {limit: runs_to_decide(found) or math.inf for limit, found in unsure.items()}
+    limit = (max if yes else min)(runs, key=lambda key: runs[key])
+    return Verdict("depends", name, REPLICATIONS, gain, limit, None if math.isinf(runs[limit]) else int(runs[limit]))

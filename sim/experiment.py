@@ -22,6 +22,7 @@ from sim.measures import MEASURES, Summary
 from sim.policy.autoreply import POLICIES
 from sim.policy.own import Function
 from sim.scenario import Input, Scenario
+from sim.server.transport.engines import Asked
 from sim.statistics.intervals import LEVEL, each_of
 from sim.statistics.selection import select
 from sim.statistics.stopping import Target, target
@@ -62,6 +63,7 @@ def compare(
     vary: Mapping[str, Sequence[object]] | None = None,
     executor: str = "",
     resume: str | os.PathLike[str] | None = None,
+    engine: Asked = "auto",
     progress: Progress = lambda what, done, total: None,
 ) -> Comparison:
     """Compare reply policies on common random numbers.
@@ -72,13 +74,14 @@ def compare(
     5 % (10 to 200). jobs: worker processes, by default one per core; the result does not depend on it. bands: rerun the widest policy at
     the ends of every assumed input.
 
-    until: instead of the headlines, what shall be known of the widest policy, as in `["backscatter=5%"]`. best: a measure, or `margin`, by
+    until: instead of the headlines, what shall be known of the widest policy, as in `["backscatter=5%"]`, or of another, as in
+    `["partners-only:wanted_told=5%"]`. best: a measure, or `margin`, by
     which the best policy is sought until it is known with 95 % where it is `zone` better than the others. With either, `replications` is
     the most that is spent (200 by default). pairs: False gives every policy mail of its own, to see what common random numbers are worth.
     together: the differences to the baseline hold for all policies together. vary: keys with values; every combination is compared on the
     same replications, without reruns for assumed inputs, and is one of the result's `cases`. executor: `dask://HOST:PORT` plays them on the
     workers of a cluster (docs/cluster.md). resume: a folder in which every replication is kept as soon as it is done; the same call goes on
-    from there. Neither changes the result.
+    from there. engine: the SimPy reference, the compiled kernel, or which of them is sooner done. None of the three changes the result.
     """
     for what, number, least, most in (("replications", replications, 1, 100_000), ("jobs", jobs, 1, 1024), ("seed", seed, 0, 2**62)):
         if number is not None and not least <= number <= most:
@@ -97,21 +100,24 @@ def compare(
     outcomes = offered(scenario, policies)
     available = tuple(name for name, outcome in outcomes.items() if outcome.available)
     widest = available[-1]
+    for wanted in targets:
+        if wanted.policy and wanted.policy not in available:
+            raise BadInput("--until", f"{wanted.policy!r} is not one of the policies that are compared: {', '.join(available)}")
     weight = scenario.document.verdict.stranger_weight
 
     def chosen(played: Sequence[Mapping[str, Summary]]) -> Best | None:
         return _best([{name: run.measures for name, run in runs_of.items()} for runs_of in played], available, best, zone, weight)
 
     def sufficient(played: Sequence[Mapping[str, Summary]]) -> bool:
-        rows = [result[widest].measures for result in played]
         if not targets and not best:
-            return replications is not None or comparison.enough(rows)
+            return replications is not None or comparison.enough([result[widest].measures for result in played])
         found = chosen(played)
-        return all(t.met(row[t.measure] for row in rows) for t in targets) and (found is None or found.policy != "")
+        known = all(t.met(result[t.policy or widest].measures[t.measure] for result in played) for t in targets)
+        return known and (found is None or found.policy != "")
 
     most = MOST if replications is None else replications
     size = BATCH if replications is None or targets or best else replications
-    with workers.pool(scenario, seed, jobs, progress, executor=executor, resume=resume) as pool:
+    with workers.pool(scenario, seed, jobs, progress, executor=executor, resume=resume, engine=engine) as pool:
         played: list[dict[str, Summary]] = []
         while not played or (len(played) < most and not sufficient(played)):
             numbers = range(len(played), min(len(played) + size, most))
@@ -125,7 +131,7 @@ def compare(
             results = _play(pool, f"case {number} of {len(changed)}", case, names, seed, range(len(played)), pairs)
             cases.append(Case(settings, compared(case, mine, results, seed, pairs=pairs, together=together)))
     result = compared(scenario, outcomes, played, seed, assumptions, pairs=pairs, together=together)
-    return replace(result, until=targets, best=chosen(played), cases=tuple(cases))
+    return replace(result, until=targets, best=chosen(played), cases=tuple(cases), engine=pool.engine)
 
 
 def offered(scenario: Scenario, policies: Sequence[str]) -> dict[str, Outcome]:

@@ -51,6 +51,7 @@ class Sensitivity:
     runs: int
     budget: int
     pulled: int  # points of the designs that added up to more than 100 % somewhere, and were pulled towards the middle of the bands
+    engine: str = ""  # the back end that played it
 
     def headline(self) -> str:
         """What decides, in one sentence without a full stop."""

@@ -7,7 +7,8 @@ put on it later (`sim.names`). `NULL_SENDER` is the empty return path of RFC 532
 from __future__ import annotations
 
 from enum import IntEnum, IntFlag
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +34,7 @@ __all__ = [
     "Place",
     "Truth",
     "address",
+    "among",
     "born",
     "place",
     "word",
@@ -232,6 +234,19 @@ def address(where: Place, number: int) -> int:
 def place(code: int) -> Place:
     """The place in an address or domain code."""
     return Place(code >> 40)
+
+
+def among(codes: npt.NDArray[np.integer[Any]], chosen: tuple[IntEnum, ...]) -> npt.NDArray[np.bool_]:
+    """Which of many small codes, a place, a kind, an outcome, are among a few. `numpy.isin` takes ten times as long for a day's mail."""
+    found: npt.NDArray[np.bool_] = _table(chosen)[codes]
+    return found
+
+
+@cache
+def _table(chosen: tuple[IntEnum, ...]) -> npt.NDArray[np.bool_]:
+    table = np.zeros(256, dtype=np.bool_)  # -1, of the null sender, is the last
+    table[list(chosen)] = True
+    return table
 
 
 def born(root: int, kind: Kind, n: int = 0) -> int:

@@ -15,9 +15,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from sim import detection, diagnosis, legs, standing
+from sim import detection, diagnosis, legs, standing, tally
 from sim.counts import Steps
-from sim.mail import ATTRACTED, HERE, Answer, Code, Ints, Kind, Outcome, Truth, word
+from sim.mail import ATTRACTED, HERE, Answer, Code, Ints, Kind, Outcome, Truth, among, word
 from sim.policy.autoreply import POLICIES
 from sim.record import Record, Table
 from sim.units import DAY, HOUR, Floats, Seconds
@@ -32,7 +32,7 @@ class View:
 
     def __init__(self, record: Record) -> None:
         self.record, self.run = record, record.run
-        self.messages, self.queues = record.columns("messages"), record.columns("queues")
+        self.messages, self.queues, self.tallied = record.columns("messages"), record.columns("queues"), record.columns("tallied")
 
     @cached_property
     def autoreplies(self) -> Bools:
@@ -43,7 +43,7 @@ class View:
     def told(self) -> Bools:
         """Which messages of `ended` are autoreplies that arrived, wherever."""
         m = self.ended
-        found: Bools = (m["kind"] == Kind.AUTOREPLY) & np.isin(m["outcome"], (Outcome.DELIVERED, Outcome.MAILBOX))
+        found: Bools = (m["kind"] == Kind.AUTOREPLY) & among(m["outcome"], (Outcome.DELIVERED, Outcome.MAILBOX))
         return found
 
     @cached_property
@@ -51,7 +51,7 @@ class View:
         """Failure and delay notices that an absent user finds because of an autoreply."""
         m = self.messages
         found: Bools = (
-            np.isin(m["kind"], (Kind.FAILURE, Kind.DELAY))
+            among(m["kind"], (Kind.FAILURE, Kind.DELAY))
             & ((m["caused_by"] & 15) == Kind.AUTOREPLY)
             & np.isin(m["recipient"], self.run.absent)
         )
@@ -85,13 +85,13 @@ class View:
     @cached_property
     def automatic(self) -> Bools:
         """Which messages of `ended` are replies, notices and receipts to the outside: what no person wrote."""
-        found: Bools = np.isin(self.ended["kind"], _AUTOMATIC) & (self.ended["next_hop"] != HERE)
+        found: Bools = among(self.ended["kind"], _AUTOMATIC) & (self.ended["next_hop"] != HERE)
         return found
 
     def automatic_to(self, truth: Truth, kinds: tuple[Kind, ...], arrived: bool = True) -> float:
         """How many of them went, or arrived, at addresses of a kind."""
         m = self.ended
-        which = self.automatic & (m["truth"] == truth) & np.isin(m["kind"], kinds)
+        which = self.automatic & (m["truth"] == truth) & among(m["kind"], kinds)
         return float((which & (m["outcome"] == Outcome.DELIVERED)).sum() if arrived else which.sum())
 
     def turns(self) -> Ints:
@@ -147,24 +147,33 @@ class View:
 
     def people(self, truth: tuple[Truth, ...]) -> float:
         """Distinct recipients of autoreplies that arrived, by what they are."""
-        return float(len(np.unique(self.ended["recipient"][self.told & np.isin(self.ended["truth"], truth)])))
+        return float(len(np.unique(self.ended["recipient"][self.told & among(self.ended["truth"], truth)])))
 
     def arrived(self, kinds: tuple[Kind, ...] = tuple(Kind), truth: tuple[Truth, ...] = tuple(Truth)) -> float:
         """Messages of some kinds that arrived outside at addresses of some kinds."""
         m = self.ended
-        which = np.isin(m["kind"], kinds) & np.isin(m["truth"], truth) & (m["next_hop"] != HERE)
+        which = among(m["kind"], kinds) & among(m["truth"], truth) & (m["next_hop"] != HERE)
         return float((which & (m["outcome"] == Outcome.DELIVERED)).sum())
 
     def wanted_delay(self, percent: float) -> float:
         """A percentile of the time in the queues of wanted outbound mail that arrived, from our acceptance on."""
         m = self.ended
         which = (m["kind"] == Kind.OUTBOUND) & (m["outcome"] == Outcome.DELIVERED)
-        return float(np.percentile(m["settled_at"][which] - m["accepted_at"][which], percent)) if which.any() else float("nan")
+        counted = self.tallied["kind"] == Kind.OUTBOUND
+        exact = m["settled_at"][which] - m["accepted_at"][which]
+        return tally.percentile(exact, self.tallied["delay"][counted], self.tallied["messages"][counted], percent)
+
+    def wanted_wait(self) -> float:
+        """The mean wait of wanted outbound mail for a connection."""
+        m, t = self.messages, self.tallied
+        which, counted = m["kind"] == Kind.OUTBOUND, t["kind"] == Kind.OUTBOUND
+        total = m["wait_seconds"][which].sum() + t["wait_seconds"][counted].sum()
+        return float(total) / max(1.0, float(which.sum() + t["messages"][counted].sum()))
 
     def writers(self) -> float:
         """Distinct wanted people outside who wrote to somebody absent whose replies were on."""
         m = self.messages
-        asked = ~np.isin(m["answer"], (Answer.NOT_ASKED, Answer.NOT_ABSENT, Answer.REPLIES_OFF))
+        asked = ~among(m["answer"], (Answer.NOT_ASKED, Answer.NOT_ABSENT, Answer.REPLIES_OFF))
         return float(len(np.unique(m["sender"][(m["kind"] == Kind.WANTED) & asked])))
 
     def notices_before(self, times: Floats) -> Floats:
@@ -195,7 +204,7 @@ class View:
     def relay_failed(self) -> float:
         """Messages from here that the smarthost could not deliver."""
         theirs = self.record.columns("relay_messages")
-        return float(np.isin(theirs["outcome"], (Outcome.BOUNCED, Outcome.EXPIRED)).sum())
+        return float(among(theirs["outcome"], (Outcome.BOUNCED, Outcome.EXPIRED)).sum())
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,10 +343,7 @@ MEASURES: Final[Mapping[str, Measure]] = {
     "wanted_wait": Measure(
         "s",
         "mean wait of wanted outbound mail for a free connection",
-        lambda v: (
-            float(v.messages["wait_seconds"][v.messages["kind"] == Kind.OUTBOUND].sum())
-            / max(1.0, float((v.messages["kind"] == Kind.OUTBOUND).sum()))
-        ),
+        View.wanted_wait,
         1,
     ),
     **{name: entry for rule, what in detection.RULES.items() for name, entry in _alarms(rule, what).items()},
@@ -439,6 +445,8 @@ def summarise(record: Record, times: Floats, alert_limit: float) -> Summary:
     answers = {}
     for kind in (Kind.SPAM, Kind.WANTED):
         counts = np.bincount(m["answer"][m["kind"] == kind].astype(np.int64), minlength=len(Answer))
+        which = view.tallied["kind"] == kind
+        np.add.at(counts, view.tallied["answer"][which].astype(np.int64), view.tallied["messages"][which])
         answers[word(kind)] = {word(answer): int(counts[answer]) for answer in Answer if counts[answer]}
     return Summary(_measured(view), curves, view.retry.first_above(alert_limit), answers)
 

@@ -9,14 +9,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sim import realise
+from sim.policy.autoreply import Audience
 from sim.policy.own import Function
 from sim.record import Record
 from sim.scenario import Scenario
 from sim.server.host import Host
+from sim.server.transport.engines import Asked, chosen
+from sim.tally import Tally
 
-__all__ = ["Task", "run", "runs"]
+__all__ = ["ROWS", "Task", "attempts", "rows", "run", "runs", "tallied"]
 
-_CHUNK = 24  # hours drawn at a time; results do not depend on it
+_CHUNK = 100_000  # mailbox-hours of mail that are drawn and played at a time; results do not depend on it
+ROWS = 3_000_000  # messages of a run above which those that nothing follows from are counted and have no row
+_ATTEMPTS = 50  # that a message to somebody who is away leads to, about, where all are answered: most go to hosts that answer nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,21 +32,59 @@ class Task:
     policies: tuple[str, ...]
     seed: int
     replication: int
+    engine: Asked = "auto"
 
 
-def run(scenario: Scenario, policy: str | Function = "", seed: int = 1, replication: int = 0) -> Record:
+def run(scenario: Scenario, policy: str | Function = "", seed: int = 1, replication: int = 0, engine: Asked = "auto") -> Record:
     """One run under one policy (the scenario's own by default): its name, or a function of (message, answered) that says whether to reply
-    (`sim.policy.own`)."""
+    (`sim.policy.own`). engine: the SimPy reference, the compiled kernel, or whichever is sooner done; they leave the same record."""
     if not isinstance(policy, str):
         name = getattr(policy, "__name__", "").strip("<>_").lower() or "own"
         scenario, policy = scenario.with_functions({name: policy}), name
-    return next(runs(scenario, [policy or scenario.policy], seed, replication))
+    return next(runs(scenario, [policy or scenario.policy], seed, replication, engine))
 
 
-def runs(scenario: Scenario, policies: Sequence[str], seed: int, replication: int) -> Iterator[Record]:
+def runs(scenario: Scenario, policies: Sequence[str], seed: int, replication: int, engine: Asked = "auto") -> Iterator[Record]:
     """A replication under each policy, on the same workload and world."""
     world = realise.world(scenario, seed, replication)
-    workload = list(realise.hours(scenario, seed, replication, world, _CHUNK))
+    chunk = max(1, _CHUNK // scenario.document.office.mailboxes)
     gated = realise.attracted(scenario, seed, replication, world)
+    if tallied(scenario):  # drawn anew for each policy: it would not fit into memory
+        for policy in policies:
+            tally = Tally()
+            workload = realise.hours(scenario, seed, replication, world, chunk, tally)
+            picked = chosen(engine, attempts(scenario, policy))
+            yield Host(scenario, policy, seed, replication, world, workload, gated, picked, tally).run()
+        return
+    small = list(realise.hours(scenario, seed, replication, world, chunk))
     for policy in policies:
-        yield Host(scenario, policy, seed, replication, world, workload, gated).run()
+        picked = chosen(engine, attempts(scenario, policy))
+        yield Host(scenario, policy, seed, replication, world, small, gated, picked).run()
+
+
+def rows(scenario: Scenario) -> float:
+    """About how many messages arrive or leave in a run."""
+    doc, boxes = scenario.document, scenario.document.office.mailboxes
+    each = doc.spam.rate + doc.wanted.into + doc.wanted.out + doc.wanted.lists + doc.wanted.internal
+    return (boxes * each + doc.spam.unknown_recipients) * scenario.horizon
+
+
+def tallied(scenario: Scenario) -> bool:
+    """Is what nothing follows from counted and not kept? Where something may follow from any mail, a row is kept for all of it."""
+    doc = scenario.document
+    follows = doc.loops is not None or scenario.relay is not None or scenario.replay is not None or bool(scenario.causes)
+    known = any(scenario.reply_policy(name).audience is Audience.KNOWN for name in scenario.policies)
+    return rows(scenario) > ROWS and not (follows or known)
+
+
+def attempts(scenario: Scenario, policy: str) -> float:
+    """About how many attempts a run makes: enough to choose the back end."""
+    doc = scenario.document
+    leaving = doc.office.mailboxes * doc.wanted.out * scenario.horizon
+    if scenario.audience(policy) is not Audience.EVERYBODY:
+        return leaving
+    if scenario.replay is not None:
+        return leaving + _ATTEMPTS * len(scenario.replay)
+    away = sum(absence.until - absence.since for absence in scenario.absences)
+    few = len(scenario.absences) <= len(doc.spam.mailboxes) + 1  # they are likely those with a rate of their own
+    return leaving + _ATTEMPTS * away * (max([doc.spam.rate, *doc.spam.mailboxes.values()]) if few else doc.spam.rate)

@@ -22,6 +22,7 @@ from sim.influence import Influence, Sensitivity
 from sim.measures import Summary
 from sim.scenario import Input, Scenario
 from sim.scenario.span import Span, span
+from sim.server.transport.engines import Asked
 from sim.statistics import design
 from sim.statistics.design import LEVELS, STEP, Effect, Share
 from sim.statistics.intervals import difference, estimate
@@ -89,14 +90,14 @@ def weigh(
     jobs: int | None = None,
     executor: str = "",
     resume: str | os.PathLike[str] | None = None,
+    engine: Asked = "auto",
     progress: Progress = lambda what, done, total: None,
 ) -> Sensitivity:
     """Screen all assumed inputs of a scenario over their bands, and weigh those that matter.
 
     measure: a measure or `margin`, the default. policy: by default the widest that the server offers. budget: the most runs that are
     spent; `plan` says beforehand on what. An input is ruled out where its mean absolute effect is below a tenth of the largest; at most
-    eight stay. executor, resume: as in
-    `sim.compare`.
+    eight stay. executor, resume, engine: as in `sim.compare`.
     """
     if scenario.document.replay_required and scenario.replay is None:
         raise BadInput(scenario.file, "replays real mail: give --replay FILE, an mbox, a folder of .eml files or a CSV of metadata")
@@ -107,7 +108,7 @@ def weigh(
     chosen = policy or names[-1]
     intended, inputs = plan(scenario, budget), scenario.assumed()
     ways = [_way(item) for item in inputs]
-    with workers.pool(scenario, seed, jobs, progress, executor=executor, resume=resume) as pool:
+    with workers.pool(scenario, seed, jobs, progress, executor=executor, resume=resume, engine=engine) as pool:
         trial = _Trial(scenario, chosen, measure, seed, pool)
         points = design.screening(len(inputs) + 1, intended.trajectories, seed)
         steps = len(inputs) + 2  # points of a trajectory
@@ -138,6 +139,7 @@ def weigh(
         policy=chosen,
         seed=seed,
         version=__version__,
+        engine=pool.engine,
         replications=ENDS,
         base=estimate(base),
         matter=tuple(sorted(matter, key=lambda item: -item.swing)),

@@ -3,7 +3,8 @@
 Two kinds of dice. A numpy *Generator* fills arrays in `realise`; it is keyed by (seed, replication, purpose, block, hour), so a result
 depends neither on workers nor on chunks. A *hash die* `u(key, a, b, ...)` gives one number in [0, 1) for a thing that has an identity (a
 domain, an address, the n-th attempt of a message); it is counter-based and the same in numpy and in scalar code, bit for bit.
-The mixer is splitmix64's finaliser (Steele, Lea, Flood 2014: Fast splittable pseudorandom number generators, OOPSLA).
+The mixer is splitmix64's finaliser, Stafford's 13th variant (Steele, Lea, Flood 2014: Fast splittable pseudorandom number generators,
+OOPSLA).
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from sim.errors import BadInput
 from sim.experiment import compared, offered
 from sim.scenario import Scenario
 from sim.scenario.span import Span, over
+from sim.server.transport.engines import Asked
 from sim.workers import Progress, Task
 
 __all__ = ["POINTS", "REPLICATIONS", "sweep"]
@@ -34,14 +35,15 @@ def sweep(
     jobs: int | None = None,
     executor: str = "",
     resume: str | os.PathLike[str] | None = None,
+    engine: Asked = "auto",
     progress: Progress = lambda what, done, total: None,
 ) -> Sweep:
     """Play a scenario over the values of one key, all with the same replications, and search for where the answer flips.
 
     key: `spam.unresolvable=2%..46%`, or a span. measure: what is shown for every policy; by default the margin by which wanted people told
     outweigh strangers told. crosses: instead of the answer, where the measure of the widest of the policies passes this level; then only
-    the policies named are played, the scenario's own where none is. Other assumed inputs stay at their values. executor, resume: as in
-    `sim.compare`.
+    the policies named are played, the scenario's own where none is. Other assumed inputs stay at their values. executor, resume,
+    engine: as in `sim.compare`.
     """
     for what, number, least, most in (
         ("--points", points, 2, 200),
@@ -71,7 +73,7 @@ def sweep(
         labels = [_label(verdict.answer, verdict.policy) for verdict in leaning]
         return Point(u, way.at(u), labels[0], len(set(labels)) == 1, found, told, leaning[0])
 
-    with workers.pool(scenario, seed, jobs, progress, executor=executor, resume=resume) as pool:
+    with workers.pool(scenario, seed, jobs, progress, executor=executor, resume=resume, engine=engine) as pool:
 
         def evaluate(shares: Sequence[float], what: str) -> list[Point]:
             changed = [scenario.with_settings({way.key: way.at(u)}, "--over") for u in shares]
@@ -93,6 +95,7 @@ def sweep(
         seed=seed,
         replications=replications,
         version=__version__,
+        engine=pool.engine,
         measure=measure,
         crosses=crosses,
         policies=names,

@@ -22,6 +22,8 @@ __all__ = [
     "Floats",
     "Seconds",
     "clock",
+    "counted",
+    "digits",
     "duration",
     "grid",
     "moment",
@@ -141,7 +143,7 @@ def words(seconds: Seconds) -> str:
     if seconds < 0:
         return "-" + words(-seconds)
     if seconds < MINUTE:
-        return f"{seconds:.3g} s"
+        return f"{digits(seconds, 3)} s"
     parts = []
     rest = round(seconds) if seconds < HOUR else round(seconds / MINUTE) * MINUTE
     for name, length in (("d", DAY), ("h", HOUR), ("min", MINUTE), ("s", 1.0)):
@@ -149,3 +151,21 @@ def words(seconds: Seconds) -> str:
         if count:
             parts.append(f"{count:.0f} {name}")
     return " ".join(parts[:2])
+
+
+def digits(value: float, most: int = 6) -> str:
+    """A number to so many digits that count, all of those before the point besides, and never with an exponent: `12,346`, `0.0045`."""
+    if not value or not math.isfinite(value):
+        return f"{value:.0f}"
+    text = f"{value:,.{max(0, most - 1 - math.floor(math.log10(abs(value))))}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+_SINGULAR: Final = {"people": "person", "replies": "reply", "tries": "try"}
+
+
+def counted(number: str | float, many: str, one: str = "") -> str:
+    """A number, as it is shown or rounded to a whole one, and its word: `2 queues`, `1.0 queues`, `1 queue`. `one` is the word for one
+    where it is more than `many` without its ending."""
+    shown = number if isinstance(number, str) else f"{number:,.0f}"
+    return f"{shown} {many if shown != '1' else one or _SINGULAR.get(many, many.removesuffix('s'))}"

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import connection
 from typing import Final, TypeVar
 
@@ -24,6 +24,7 @@ from sim.errors import BadInput, Lost
 from sim.measures import Summary
 from sim.runs import Task
 from sim.scenario import Scenario
+from sim.server.transport.engines import Asked, settled
 
 __all__ = ["Pool", "Progress", "Task", "play", "pool", "spread", "workers"]
 
@@ -38,7 +39,7 @@ def play(task: Task) -> dict[str, Summary]:
     asked of it."""
     times = measures.moments(task.scenario.horizon)
     limit = task.scenario.document.verdict.alert_queues
-    records = runs.runs(task.scenario, task.policies, task.seed, task.replication)
+    records = runs.runs(task.scenario, task.policies, task.seed, task.replication, task.engine)
     return {record.run.policy: measures.summarise(record, times, limit) for record in records}
 
 
@@ -106,12 +107,17 @@ class Pool:
     executor: Executor | Cluster | None
     progress: Progress
     kept: Checkpoint | None = None
+    engine: Asked = "auto"  # settled by the first tasks, for all
 
     def play(self, what: str, tasks: Sequence[Task]) -> list[dict[str, Summary]]:
         """The result of every task, in their order. What is kept from an earlier start is not played, nor counted in the progress: the time
         left is that of the rest."""
         if self.executor is not None:
             _can_be_sent(tasks)
+        if self.engine == "auto" and tasks:
+            first = tasks[0]
+            self.engine = settled("auto", len(tasks) * max(runs.attempts(first.scenario, policy) for policy in first.policies))
+        tasks = [replace(task, engine=self.engine) for task in tasks]
         found = [None if self.kept is None else self.kept.find(task) for task in tasks]
         missing = [number for number, result in enumerate(found) if result is None]
         what += f", {len(tasks) - len(missing)} kept" * (len(missing) < len(tasks))
@@ -138,11 +144,12 @@ def pool(
     *,
     executor: str = "",
     resume: str | os.PathLike[str] | None = None,
+    engine: Asked = "auto",
 ) -> Iterator[Pool]:
     """Workers for the replications of a scenario and all that is made of it by settings, kept in the folder `resume` if one is named."""
     with ExitStack() as stack:
         kept = stack.enter_context(checkpoint.opened(resume, scenario, seed)) if resume is not None else None
-        yield Pool(stack.enter_context(workers(jobs, executor)), progress, kept)
+        yield Pool(stack.enter_context(workers(jobs, executor)), progress, kept, engine)
 
 
 def _can_be_sent(tasks: Sequence[Task]) -> None:

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from sim.mail import NO_HOST, Code, Ints, Place, Truth, place
+from sim.mail import NO_HOST, Code, Ints, Place, Truth, among, place
 from sim.streams import Draw, key, u, us
-from sim.units import WEEK, Seconds, grid
+from sim.units import Seconds, grid
 
-__all__ = ["FULL", "GONE", "TYPO", "Fates", "Spell", "World"]
+__all__ = ["BANDWIDTH", "FULL", "GONE", "TYPO", "Fates", "Spell", "World"]
 
 TYPO = 1 << 39  # added to the number of an address that was mistyped: nobody has it
 GONE = 1 << 38  # added to the number of a domain of Place.TARGET that is no more
@@ -28,7 +28,7 @@ _NEVER = (Code.NXDOMAIN, Code.NULL_MX, Code.DNS_TIMEOUT, Code.TIMEOUT, Code.REFU
 _LOOKUP: Seconds = grid(0.2)  # a DNS answer or a connection refused, there and back; assumed to change nothing
 _BANNER: Seconds = grid(1.0)  # connecting and being told 421
 _MAY_GREYLIST = (Place.STRANGE, Place.OTHER, Place.LIST, Place.TARGET)  # large providers and partners left out (world.greylisting)
-_BANDWIDTH = 50_000.0  # bytes a second of an office line; assumed to change nothing
+BANDWIDTH = 50_000.0  # bytes a second of an office line; assumed to change nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class World:
         fate = np.full(domains.shape, Code.OK, dtype=np.uint8)
         where = domains >> 40
         greylists = us(self.key, domains, Draw.DOMAIN_GREYLISTS) < f.greylisting
-        fate[greylists & np.isin(where, _MAY_GREYLIST)] = Code.GREYLISTED
+        fate[greylists & among(where, _MAY_GREYLIST)] = Code.GREYLISTED
         strange = where == Place.STRANGE
         fate[strange & (answers < f.silent + f.refusing + f.busy)] = Code.BUSY
         fate[strange & (answers < f.silent + f.refusing)] = Code.REFUSED
@@ -157,7 +157,7 @@ class World:
     def unresolvable(self, domains: Ints) -> npt.NDArray[np.bool_]:
         """Would a server that asks DNS about a sender refuse these? So does Postfix's reject_unknown_sender_domain, null MX included.
         int64[n] to bool[n]."""
-        found: npt.NDArray[np.bool_] = np.isin(self.domains(domains), (Code.NXDOMAIN, Code.DNS_TIMEOUT, Code.NULL_MX))
+        found: npt.NDArray[np.bool_] = among(self.domains(domains), (Code.NXDOMAIN, Code.DNS_TIMEOUT, Code.NULL_MX))
         return found
 
     def addresses(self, hop: int) -> int:
@@ -180,7 +180,7 @@ class World:
         truth[die < spammer] = Truth.SPAMMER
         truth[die < stranger] = Truth.FORGED_REAL  # the owners of full mailboxes among them
         truth[die < nobody] = Truth.FORGED_DEAD
-        truth[np.isin(self.domains(domains), _NEVER)] = Truth.FORGED_DEAD
+        truth[among(self.domains(domains), _NEVER)] = Truth.FORGED_DEAD
         return truth
 
     def mailbox(self, address: int) -> Code:
@@ -217,7 +217,7 @@ class World:
             self._steady[hop] = Code.TIMEOUT  # it answers those who try further
             return Code.TIMEOUT
         if fate is Code.BUSY or hop >> 40 in (Place.PARTNER, Place.SMARTHOST):
-            edges, bad = self._spells.get(hop) or self._alternate(hop)
+            edges, bad = self.alternates(hop)
             return bad if bisect_right(edges, now) % 2 else Code.OK
         self._steady[hop] = Code.OK if fate is Code.GREYLISTED else fate
         return self._steady[hop]
@@ -239,11 +239,18 @@ class World:
         if code is Code.BUSY:
             return self._lengths[code] + detour
         spread = 0.5 + u(self.key, message, attempt, Draw.SESSION)
-        return max(0.001, grid(self.fates.session * spread * (1.0 if opens else 0.5) + size / _BANDWIDTH)) + detour
+        return max(0.001, grid(self.fates.session * spread * (1.0 if opens else 0.5) + size / BANDWIDTH)) + detour
 
-    def _alternate(self, hop: int) -> tuple[list[float], Code]:
-        """Edges of a hop's bad spells: bad in [edge 0, edge 1), and so on. A busy host is busy three quarters of the time, and begins
-        with the last part of a busy spell; a partner fails now and then, and so does a smarthost."""
+    def length(self, code: Code) -> Seconds:
+        """Of an attempt that meets this before a recipient is named, at one address; 0 where a recipient is named."""
+        return self._lengths.get(code, 0.0)
+
+    def alternates(self, hop: int) -> tuple[list[float], Code]:
+        """Edges of a hop's bad spells, and what it is then: bad in [edge 0, edge 1), and so on. A busy host is busy three quarters of the
+        time, and begins with the last part of a busy spell; a partner fails now and then, and so does a smarthost."""
+        known = self._spells.get(hop)
+        if known is not None:
+            return known
         f = self.fates
         if hop >> 40 in (Place.PARTNER, Place.SMARTHOST):
             often, bad = (f.outages, f.outage) if hop >> 40 == Place.PARTNER else (f.relay_outages, f.relay_outage)
@@ -253,7 +260,7 @@ class World:
             good, bad, code, draw = f.busy_spell / 3.0, f.busy_spell, Code.BUSY, Draw.DOMAIN_BUSY
             edges, now = [0.0], 0.0
         n = 0
-        while now < self.horizon + WEEK:
+        while now < self.horizon:
             mean = bad if len(edges) % 2 else good
             if math.isinf(mean):
                 break

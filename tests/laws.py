@@ -17,6 +17,7 @@ from sim.policy.retry import Expiry
 from sim.record import EndedBy, Record, Table
 from sim.scenario import Scenario
 from sim.server import host, relay
+from sim.server.transport.columns import Reference
 from sim.server.transport.processes import Transport
 
 __all__ = ["OF_A_LEG", "OF_A_RUN", "OF_TWO_POLICIES", "Leg", "Run", "alike", "played"]
@@ -100,15 +101,16 @@ def played(scenario: Scenario, policies: list[str], seed: int) -> list[Run]:
     theirs: list[Watched] = []
 
     def watched(made):
-        def make(rules, world):
-            made.append(Watched(rules, world))
-            return made[-1]
+        def make(engine, rules, world):
+            begun = Reference(rules, world, Watched)
+            made.append(begun.transport)
+            return begun
 
         return make
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(host, "Transport", watched(ours))
-        patch.setattr(relay, "Transport", watched(theirs))
+        patch.setattr(host, "begin", watched(ours))
+        patch.setattr(relay, "begin", watched(theirs))
         records = list(runs.runs(scenario, policies, seed, 0))
     found = []
     for n, record in enumerate(records):

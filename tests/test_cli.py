@@ -69,7 +69,7 @@ def test_json_on_standard_output_stands_there_alone_and_has_the_promised_form(sh
     result = json.loads(done.stdout)
     assert set(result) == PROMISED
     assert result["baseline"] == "external"
-    assert set(result["verdict"]) == {"answer", "policy", "deciding", "sentence"}
+    assert set(result["verdict"]) == {"answer", "policy", "deciding", "runs_to_decide", "sentence"}
     assert result["policies"]["contacts-only"] == {"available": False, "why": result["policies"]["contacts-only"]["why"]}
     names = (
         "queues_in_retry_peak queues_in_retry_mean queues_in_retry_all_peak hung_autoreplies_peak strangers_told wanted_told "
@@ -186,7 +186,8 @@ def test_show_resolves_a_scenario_and_explains_a_key(tmp_path):
         (["compare", "--filter", "magic"], "should be 'none', 'junk-first'"),
         (["compare", "--replications", "0"], "0 is not between 1 and"),
         (["compare", "--until", "strangers=5%"], "did you mean 'strangers_told'"),
-        (["compare", "--until", "strangers_told"], "is not MEASURE=PRECISION"),
+        (["compare", "--until", "strangers_told"], "is not [POLICY:]MEASURE=PRECISION"),
+        (["compare", "--until", "nobody:strangers_told=5%"], "'nobody' is not one of the policies that are compared: off"),
         (["compare", "--best", "margn"], "did you mean 'margin'"),
         (["compare", "--best", "margin", "--zone", "0"], "--zone: 0 is not above 0"),
         (["compare", "--percentile", "100"], "100 is not between 0 and 100"),
@@ -307,3 +308,39 @@ def test_help_imports_nothing_heavy(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
+
+
+def test_without_bands_the_answer_says_that_assumed_inputs_were_not_looked_at(short, tmp_path):
+    asked = ["compare", short, "--replications", "2", "--jobs", "1", "--json", "out.json"]
+    quick, whole = (mailflow(*asked, *more, cwd=tmp_path) for more in (["--no-bands"], []))
+    said = " ".join(quick.stdout.split())
+    assert re.search(r"The \d+ assumed inputs were not varied: whether any decides the answer was not looked at\.", said)
+    assert "--no-bands" in quick.stdout.splitlines()[-1]  # what reproduces it
+    assert "not looked at" not in whole.stdout
+    assert "--no-bands" not in whole.stdout
+    assert quick.stdout.splitlines()[4:7] == whole.stdout.splitlines()[4:7]  # the table does not depend on it
+
+
+def test_a_long_run_says_where_its_counts_settle_and_draws_them_only_when_asked(short, tmp_path):
+    # 30 spam messages a day to Ann, who is always away: her replies hang until they expire, so what is queued settles after that time.
+    asked = ["run", short, "--steady", "--set", "days=40", "--runs", "2", "--out", "long"]
+    done = mailflow(*asked, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Steady state of short under external, seed 1: 2 runs of 40 d." in done.stdout
+    (row,) = (line for line in done.stdout.splitlines() if line.startswith("queues_in_retry "))
+    mean, half, ends = re.match(r"queues_in_retry +([\d.]+) ± ([\d.]+) +queues +(.+)", row).groups()  # type: ignore[union-attr]
+    assert 0 < float(half) < float(mean)
+    assert ends
+    assert (tmp_path / "long" / "steady.txt").read_text() == done.stdout
+    drawn = {path.name for path in (tmp_path / "long").iterdir()} - {"steady.txt"}
+    counts = ("queues_in_retry", "queues_in_retry_all", "hung_autoreplies", "queued", "connections")
+    assert drawn == {f"{name}.{kind}" for name in counts for kind in ("svg", "png")}
+    assert "Steady state" not in mailflow("run", short, cwd=tmp_path).stdout
+
+
+def test_a_steady_state_wants_a_long_run_and_says_so_in_a_line(short, tmp_path):
+    # 20 batches of two hours, and as much again for a warm-up: 80 hours
+    assert "--steady: a run of 2 d is too short: 3 d 8 h at least" in complaint(mailflow("run", short, "--steady", cwd=tmp_path))
+    assert "--runs: goes with --steady" in complaint(mailflow("run", short, "--runs", "3", cwd=tmp_path))
+    assert "--out: goes with --steady" in complaint(mailflow("run", short, "--out", "long", cwd=tmp_path))
+    assert not (tmp_path / "long").exists()

@@ -77,6 +77,81 @@ def test_it_depends_where_the_interval_crosses_the_limit():
     assert verdict(told("partners-only", 8.5, 0, spread=4), told("external", 14, 100)).answer == "depends"
 
 
+def test_it_depends_where_a_narrower_policy_just_misses_enough_and_its_interval_reaches_it():
+    # 8.0 of the 0.6 x 14 = 8.4 that are wanted; the half-width of the difference is 4.303 x 1 / sqrt 3 = 2.5
+    found = verdict(told("partners-only", 8.0, 0, spread=1), told("external", 14, 100))
+    assert (found.answer, found.policy, found.deciding, found.limit) == ("depends", "partners-only", "replications", "verdict.enough")
+    # 0.4 is told from 0 by n runs of standard deviation 1 where t(n - 1) / sqrt n <= 0.4: 2.052 / sqrt 27 = 0.395, 2.060 / sqrt 26 = 0.404
+    assert found.runs == 27
+    assert str(found) == "depends on chance: 3 runs leave partners-only open, about 27 would tell"
+    # 5.8 is more than 2.5 away from 8.4
+    assert verdict(told("partners-only", 5.8, 0, spread=1), told("external", 14, 100)).answer == "no"
+
+
+def test_a_policy_that_tells_too_many_strangers_for_certain_is_in_no_question():
+    assert verdict(told("partners-only", 8.0, 30, spread=1), told("external", 14, 100)).answer == "no"
+
+
+def test_a_single_run_has_no_interval_and_answers_by_its_numbers():
+    runs = {
+        name: outcome(name, summary(wanted_told=w, strangers_told=s)) for name, w, s in (("partners-only", 8.0, 0), ("external", 14.0, 100))
+    }
+    assert decide(STORY, runs, "external", ()).answer == "no"
+
+
+def test_no_number_of_runs_decides_what_lies_on_the_limit():
+    on_it = decide(
+        STORY.with_settings({"verdict.enough": "70 %"}),
+        {o.name: o for o in (told("partners-only", 7, 0, spread=1), told("external", 10, 100))},
+        "external",
+        (),
+    )
+    assert (on_it.answer, on_it.runs) == ("depends", None)
+    assert str(on_it) == "depends on chance: 3 runs leave partners-only open, it lies on the limit"
+
+
+@pytest.mark.parametrize("spread", [4.0, 1.0])
+def test_a_policy_of_ones_own_does_not_take_the_place_of_the_servers_where_both_are_in_question(spread):
+    # 8.5 and 9 of 8.4 with a half-width of 4.303 x 4 / sqrt 3 = 9.9, and of 2.5
+    ours, mine = told("partners-only", 8.5, 0, spread=spread), told("mine", 9.0, 0, spread=spread)
+    policies = {o.name: o for o in (ours, told("external", 14, 100), mine)}
+    found = decide(STORY, policies, "external", ())
+    assert (found.answer, found.policy) == ("depends", "partners-only")
+    # nor where the server's just misses
+    just = told("partners-only", 8.3, 0, spread=spread)
+    found = decide(STORY, policies | {just.name: just}, "external", ())
+    assert (found.answer, found.policy) == ("depends", "partners-only")
+    # where the server's is out of question, one's own is the question
+    short = told("partners-only", 1.0, 0)
+    found = decide(STORY, policies | {short.name: short}, "external", ())
+    assert (found.answer, found.policy) == ("depends", "mine")
+
+
+def test_wanted_mail_that_waits_answers_no_however_few_runs_there_are():
+    assert verdict(told("internal-only", 0, 0), told("external", 10, 10.1, spread=5, wanted_wait=100.0)).answer == "no"
+
+
+def undecided(*outcomes: Outcome) -> comparison.Comparison:
+    found = experiment.compare(STORY, ["external"], replications=1, jobs=1, bands=False)
+    policies = {o.name: o for o in outcomes}
+    return replace(found, policies=policies, replications=3, verdict=decide(STORY, policies, "external", ()))
+
+
+def test_an_answer_that_depends_on_replications_says_what_they_leave_open_and_how_many_tell():
+    narrow = undecided(told("partners-only", 8.0, 0, spread=1), told("external", 14, 100))
+    assert report.sentence(narrow) == (
+        "Do not answer everyone from this server. Whether partners-only is good enough is not decided: 3 runs leave open whether it would "
+        "tell 60 % of the wanted people that external tells. About 27 runs would tell (--replications 27)."
+    )
+    # the margin is -0.1 +- 12.4: t(n - 1) x 5 / sqrt n <= 0.1 where n is about (1.96 x 50)^2 = 9,604
+    wide = undecided(told("internal-only", 0, 0), told("external", 10, 10.1, spread=5))
+    assert wide.verdict.runs == pytest.approx(9604, rel=0.01)
+    assert report.sentence(wide).startswith(
+        "Not decided: 3 runs leave open whether replies to everyone would tell more wanted people than strangers. About 9,60"
+    )
+    assert "3 runs leave external open" in repr(wide)
+
+
 def test_the_answer_leans_with_the_ends_of_the_intervals():
     # 10 wanted against 10.1 strangers: by the means no, at the upper end of the interval yes. t(2) s / sqrt 3 = 4.303 x 5 / 1.732 = 12.4
     policies = {o.name: o for o in (told("internal-only", 0, 0), told("external", 10, 10.1, spread=5))}
@@ -185,6 +260,24 @@ def test_a_target_that_is_not_reached_is_said_to_be_missed_and_costs_no_more_tha
     assert any("NOT known to 1 % after 15 runs" in line for line in report.answer(result).statistics)
     with pytest.raises(BadInput, match="did you mean 'backscatter'"):
         experiment.compare(short, until=["backscater=5%"])
+
+
+def test_a_target_may_be_that_of_a_narrower_policy(short):
+    # partners-only tells 3 to 4 people in a run and external 5: each is known at another number of runs, and that of its own is waited for
+    one = experiment.compare(short, ["partners-only"], jobs=1, bands=False, until=["partners-only:wanted_told=12%"])
+    (wanted,) = one.until
+    rows = one.policies["partners-only"].rows
+    assert wanted.met(row["wanted_told"] for row in rows)
+    assert not wanted.met(row["wanted_told"] for row in rows[: -experiment.BATCH])
+    (line,) = report.answer(one).statistics
+    assert line.startswith(f"wanted_told is known to 12 % after {one.replications} runs: ")
+    assert line.endswith("people under partners-only.")
+    few = experiment.compare(
+        short, ["partners-only"], jobs=1, bands=False, until=["partners-only:wanted_told=1%", "strangers_told=500%"], replications=10
+    )
+    assert [str(missed) for missed in few.missed] == ["partners-only:wanted_told=1%"]
+    with pytest.raises(BadInput, match="'contacts-only' is not one of the policies that are compared: partners-only, external"):
+        experiment.compare(short, ["partners-only"], until=["contacts-only:wanted_told=5%"])
 
 
 def test_the_best_policy_by_the_margin_is_the_one_that_reaches_partners_and_no_stranger(short):

@@ -9,7 +9,6 @@ import sim
 from sim import experiment, realise, report
 from sim.mail import NULL_SENDER, Code, Dsn, Kind, Outcome, Place, Truth, address
 from sim.server.reputation import Reputation
-from sim.server.transport import Message
 from sim.units import DAY, HOUR
 
 STORY = sim.load(Path(__file__).parent.parent / "scenarios" / "sbs_2003.toml")
@@ -33,15 +32,15 @@ def reputation(**settings) -> Reputation:
     return Reputation(realise.world(scenario, 1, 0), scenario)
 
 
-def hit(at: float, kind: Kind = Kind.AUTOREPLY, sender: int = 0) -> Message:
-    return Message(id=kind, sender=sender, recipient=0, next_hop=HOP, size=1, accepted_at=at, settled_at=at, outcome=Outcome.DELIVERED)
+def hit(at: float, kind: Kind = Kind.AUTOREPLY, sender: int = 0) -> tuple[Kind, int, float]:
+    return kind, sender, at
 
 
 def test_the_hit_that_fills_the_threshold_lists_the_server_after_the_delay_until_so_long_after_it():
     seen = reputation(spamcop__hits=2, spamcop__delay="2 h", spamcop__lasts="24 h")
-    seen.trapped(hit(1000.0))
+    seen.trapped(*hit(1000.0))
     assert seen.listings() == []
-    seen.trapped(hit(5000.0))
+    seen.trapped(*hit(5000.0))
     assert seen.listings() == [("spamcop", 5000.0 + 2 * HOUR, 5000.0 + DAY)]
     assert seen.accepts(HOP, 0, 0.0, 5000.0) is Code.OK
     assert seen.accepts(HOP, 0, 0.0, 5000.0 + 2 * HOUR) is Code.LISTED
@@ -51,14 +50,14 @@ def test_the_hit_that_fills_the_threshold_lists_the_server_after_the_delay_until
 def test_a_further_hit_lengthens_a_listing_and_one_after_its_end_begins_another():
     seen = reputation(spamcop__hits=1, spamcop__delay="1 h", spamcop__lasts="24 h", spamcop__within="1 d")
     for at in (0.0, 20 * HOUR, 60 * HOUR):
-        seen.trapped(hit(at))
+        seen.trapped(*hit(at))
     assert seen.listings() == [("spamcop", HOUR, 44 * HOUR), ("spamcop", 61 * HOUR, 84 * HOUR)]
 
 
 def test_hits_that_are_older_than_a_list_remembers_do_not_count():
     seen = reputation(spamcop__hits=2, spamcop__within="1 d")
     for at in (0.0, 1.5 * DAY, 3 * DAY):
-        seen.trapped(hit(at))
+        seen.trapped(*hit(at))
     assert seen.listings() == []
 
 
@@ -73,7 +72,7 @@ def test_hits_that_are_older_than_a_list_remembers_do_not_count():
 )
 def test_each_list_counts_what_it_says_it_counts(kind, sender, names):
     seen = reputation(spamcop__hits=1, backscatterer__hits=1, sem_backscatter__hits=1, abusix__hits=1)
-    seen.trapped(hit(0.0, kind, sender))
+    seen.trapped(*hit(0.0, kind, sender))
     assert {name for name, _, _ in seen.listings()} == names
 
 

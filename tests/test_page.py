@@ -48,6 +48,11 @@ ANSWER = Answer(
     footer="2 runs, seed 1",
     reproduce="mailflow compare small",
     replay=("real mail was read",),
+    statistics=("the best is off, by a proof & a half",),
+    tables=(
+        ("Elsewhere:", (("server", "strangers told"), ("postfix & qmail", "19 ± 2"))),
+        ("Above:", (("policy", "told"), ("off", "none"))),
+    ),
 )
 
 
@@ -142,9 +147,27 @@ def test_the_answer_is_the_first_line_after_the_question(html):
 
 def test_numbers_come_from_the_answer_and_not_from_the_page(small):
     # with an answer without numbers, outside the charts nothing is left of the measures
-    bare = replace(ANSWER, table=Table(("policy",), ("",), ()), cost_and_gain="", footer="")
+    bare = replace(ANSWER, table=Table(("policy",), ("",), ()), cost_and_gain="", footer="", tables=())
     text = re.sub(r"<svg.*?</svg>|<style>.*?</style>", "", page(small, bare), flags=re.DOTALL)
     assert "±" not in text
+
+
+def test_a_page_shows_cases_percentiles_and_the_best_policy_where_they_were_asked_for_and_no_heading_where_not(small, html):
+    assert "What was asked besides" in html
+    assert '<td class="number">19 ± 2</td>' in html
+    assert "<td>none</td>" in html
+    assert "What was asked besides" not in page(small, replace(ANSWER, statistics=(), tables=()))
+
+
+def test_a_page_shows_what_was_really_asked_for(small):
+    asked = sim.compare(
+        small.scenario, replications=2, jobs=1, bands=False, best="margin", vary={"server.profile": ["postfix", "exchange-2003"]}
+    )
+    shown = unescape(re.sub(r"\s+", " ", page(asked, report.answer(asked, percentiles=[90.0]))))
+    assert "Best by margin" in shown
+    assert "Percentile 90 of the runs" in shown
+    assert "Cases, on the same runs" in shown
+    assert '<th scope="row">postfix</th>' in shown
 
 
 def test_every_chart_has_a_name_for_those_who_cannot_see_it(html):

@@ -9,6 +9,8 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
@@ -294,6 +296,30 @@ def test_the_decision_says_who_is_told_and_what_is_not_to_be_had(tmp_path):
 def test_policies_at_the_same_point_share_a_label(tmp_path):
     said = words(plots.decision(typical(tmp_path)))
     assert "off (recommended), internal-only 0 wanted, 0 strangers" in said
+
+
+POINTS = st.tuples(st.floats(0.0, 14.0), st.sampled_from([0.0, 0.3, 4.0, 40.0, 100.0]))
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    points=st.lists(POINTS, min_size=2, max_size=5),
+    unusual=st.sampled_from([("office of 12", 11.7, 0.0), ("two contacts", 9.7, 0.0)]),
+)
+@example(points=[(9.7, 0.0), (11.7, 0.0), (13.1, 36.4)], unusual=("contacts-only", 0.0, 0.0))
+@example(points=[(9.7, 0.0), (11.7, 0.0), (13.1, 3.6)], unusual=("contacts-only", 0.0, 0.0))
+@example(points=[(2.9, 0.0), (9.1, 0.0), (13.4, 1.3)], unusual=("contacts-only", 0.0, 0.0))
+def test_every_policy_of_the_decision_has_a_label_that_covers_no_other(points, unusual, tmp_path_factory):
+    usual = typical(tmp_path_factory.mktemp("decision"))
+    name, wanted, strangers = unusual
+    named = [(f"policy {n}", *told) for n, told in enumerate(points)] + [(name, wanted, strangers)]
+    outcomes = [outcome(who, usual.times, 6, 0.0, wanted_told=w, strangers_told=s) for who, w, s in named]
+    figure = plots.decision(compared(usual.scenario, [*outcomes, usual.policies["external"]]))
+    assert unreadable(figure) == []
+    assert "Not labelled" not in words(figure)
+    shown = " ".join(" ".join(text.get_text().split()) for text in figure.texts)
+    for who, *_ in [*named, ("external",)]:
+        assert who in shown
 
 
 def test_the_differences_say_what_another_policy_changes(tmp_path):

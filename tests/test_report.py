@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 import sim
-from sim import experiment, report
+from sim import experiment, report, scenario
 from sim.comparison import Comparison, Estimate
 from sim.errors import BadInput
 from sim.mail import HERE
 from sim.report.queues import queue_ages, queue_table, queue_view, what_happened
+from sim.scenario import Scenario
 from sim.scenario.estimate import by_hand, hanging
 from sim.units import moment
 
@@ -91,6 +92,49 @@ def test_the_estimate_by_hand_is_messages_times_domains_times_share_and_lies_nea
     simulated = float(lines[0].partition("simulated ")[2].split()[0])
     assert abs(simulated - estimate.queues) < 6
     assert "differ because" in lines[1]
+
+
+TWO = """
+title = "Two are away"
+days = 10
+server = { profile = "sbs-2003", policy = "external" }
+office = { mailboxes = 3, people = ["ann", "bob"] }
+spam = { rate = "2/mailbox/day", mailboxes = { ann = "40/mailbox/day", bob = "25/mailbox/day" } }
+"""
+
+
+def away(*spans: tuple[str, int, int]) -> Scenario:
+    absences = (f'[[absence]]\nwho = "{who}"\nfrom = "day {since}"\nuntil = "day {until}"\n' for who, since, until in spans)
+    return scenario.loads(TWO + "".join(absences), "two")
+
+
+def test_the_estimate_by_hand_adds_up_all_who_are_away_together():
+    # two days of 40 + 25 messages a day, of whose n messages 100 x 0.57 x (n / 100)^0.93 bring a new domain: 130 make 73
+    both = by_hand(away(("ann", 1, 9), ("bob", 2, 9)))
+    assert both is not None
+    assert both.messages == pytest.approx(130)
+    assert both.domains == pytest.approx(57 * 1.3**0.93)
+    assert both.others == 0
+    assert both.sum().startswith("130 messages to Ann and Bob in 2 d")
+    # Bob is away for one day of the eight: never full, and so only a reason why the simulation differs
+    one = by_hand(away(("ann", 1, 9), ("bob", 4, 5)))
+    assert one is not None
+    assert one.messages == pytest.approx(80)
+    assert one.others == pytest.approx(25)
+    assert one.sum().startswith("80 messages in 2 d")
+
+
+def test_the_estimate_by_hand_is_set_against_the_longest_absence_and_not_against_the_first():
+    # Ann is away for a day, is back for one, and is then away for six: her queues are full from day 5 to day 9
+    two = away(("ann", 1, 2), ("ann", 3, 9))
+    found = report.answer(experiment.compare(two, ["external"], replications=3, jobs=1, bands=False)).by_hand
+    assert found[0].startswith("80 messages in 2 d")
+    assert found[0].endswith("on average, day 5 00:00 to day 9 00:00.")
+    # an absence shorter than a lifetime: what hangs stands until the first of it expires
+    short = by_hand(away(("ann", 2, 3)))
+    assert short is not None
+    assert short.messages == pytest.approx(40)
+    assert (short.since, short.until) == (moment("day 3"), moment("day 4"))
 
 
 def test_the_queue_view_lists_every_queue_with_its_next_retry_as_the_run_then_makes_it():

@@ -1,6 +1,8 @@
 """What the answer says where a scenario is unlike the story: nobody away, other servers, lists, compromises."""
 
 import math
+import re
+from dataclasses import replace
 
 import sim
 from sim import experiment, report
@@ -65,8 +67,14 @@ def test_exchange_online_says_that_fewer_are_told_than_in_the_model():
 
 
 def test_no_sum_by_hand_for_one_person_where_the_others_bring_more_mail():
-    assert answer("listed").by_hand == ()
+    # Bob is away for two days of the story's seven, so the sum is Ann's
+    assert answer("sbs_2003", "spam.mailboxes.bob=500/mailbox/day").by_hand == ()
     assert answer("infected_pc").by_hand != ()
+
+
+def test_the_sum_by_hand_is_that_of_all_who_are_away_together():
+    # eight are away all the time: 8 x 13 a day x 2 d
+    assert answer("listed").by_hand[0].startswith("208 messages to 8 people in 2 d")
 
 
 def test_the_look_of_the_queues_is_no_argument_where_they_look_alike_without_replies():
@@ -85,3 +93,31 @@ def test_a_wait_that_wanted_mail_has_without_replies_too_is_not_held_against_the
     assert longer_wait({"off": played(7.0), "external": played(7.5)}, played(7.5)) == 0.5
     assert longer_wait({"external": played(7.5)}, played(7.5)) == 7.5  # nothing to set it against
     assert math.isclose(longer_wait({"off": played(7.0)}, played(7.0)), 0.0)
+
+
+def test_a_single_one_of_anything_is_written_in_the_singular_and_no_number_with_an_exponent():
+    # Every measure is 1 in a single run: whatever counts something counts one of it.
+    comparison = compared("mail_loop", "listing.spamcop.hits=2", "verdict.alert_queues=1", replications=1)
+    one = {name: Estimate(1.0, math.nan, 1) for name in MEASURES}
+    even = replace(comparison, policies={name: replace(outcome, measures=one) for name, outcome in comparison.policies.items()})
+    found = report.text(report.answer(even, percentiles=[50.0]))
+    assert re.findall(r"(?<![\d.,:±] )(?<![\d.,:])\b1 (?:[a-z]+ )?[a-z]{3,}s\b", found) == []
+    assert re.findall(r"\d(?:\.\d+)?e[+-]\d+", found) == []
+    assert "1 run, seed 1" in found
+    assert "1 stranger would learn" in found
+
+
+def test_the_trap_share_is_written_without_an_exponent():
+    # One reply arrives, and half of the addresses of spam are nobody's: a trap share of half of them would bring one hit.
+    comparison = compared("sbs_2003", replications=1)
+    measures = {
+        **comparison.policies["external"].measures,
+        "backscatter": Estimate(2.0, math.nan, 1),
+        "backscatter_spammers": Estimate(0.0, math.nan, 1),
+        "backscatter_traps": Estimate(0.0, math.nan, 1),
+    }
+    few = replace(comparison.policies["external"], measures=measures)
+    (line,) = (line for line in report.answer(replace(comparison, policies={"external": few})).not_modelled if "trap share" in line)
+    share = line.split("trap share of ")[1].split(" %")[0]
+    assert float(share) > 9.5
+    assert share.isdigit()

@@ -3,6 +3,7 @@
 import math
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -241,3 +242,10 @@ def test_a_server_s_page_shows_its_schedule_as_a_time_line_and_where_each_policy
 def test_every_server_has_a_page_and_a_line_in_the_list(name):
     assert any(line.startswith(profiles.find(name).name) for line in server_list())
     assert profiles.find(name).title in next(server_page(profiles.find(name)))
+
+
+def test_the_page_of_the_model_says_of_every_server_where_it_departs():
+    page = (Path(__file__).parents[1] / "docs" / "model.md").read_text(encoding="utf-8")
+    rows = page.partition("Each server (")[2].partition("Autoresponders:")[0].splitlines()
+    cells = [row.split("|")[1] for row in rows if row.startswith("| ")][1:]
+    assert {name.strip() for cell in cells for name in cell.split(",")} == set(PROFILES)

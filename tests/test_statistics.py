@@ -116,10 +116,13 @@ def test_a_target_is_read_as_it_is_written():
     known = ("strangers_told", "backscatter")
     assert target("strangers_told = 5 %", known) == Target("strangers_told", share=0.05)
     assert str(target("backscatter=0.5", known)) == "backscatter=0.5"
+    assert target("off: backscatter=5%", known) == Target("backscatter", share=0.05, policy="off")
+    assert target(str(target("off:backscatter=5%", known)), known) == Target("backscatter", share=0.05, policy="off")
     assert target(str(target("backscatter=2.5%", known)), known) == Target("backscatter", share=0.025)
     for text, says in (
         ("stranger_told=5%", "did you mean 'strangers_told'"),
-        ("backscatter", "is not MEASURE=PRECISION"),
+        ("backscatter", r"is not \[POLICY:\]MEASURE=PRECISION"),
+        (":backscatter=5%", "is not"),
         ("backscatter=0", "is not"),
     ):
         with pytest.raises(BadInput, match=says):

@@ -44,3 +44,26 @@ def test_day_one_is_the_first_day():
 def test_sums_and_differences_on_the_grid_are_exact(a, b):
     a, b = units.grid(a), units.grid(b)
     assert (a + b) - b == a
+
+
+def test_a_number_is_written_without_an_exponent_and_with_the_digits_that_count():
+    assert [units.digits(value, 2) for value in (12.34, 0.1234, 0.0000123, 123456.7, 0.0, -1.5)] == [
+        "12",
+        "0.12",
+        "0.000012",
+        "123,457",
+        "0",
+        "-1.5",
+    ]
+    assert units.digits(2_000_000.0) == "2,000,000"
+    assert units.digits(9.99, 1) == "10"
+    assert units.words(0.00001) == "0.00001 s"
+
+
+def test_a_word_agrees_with_its_number_as_it_is_shown():
+    assert units.counted(1, "spammers") == units.counted(1.4, "spammers") == "1 spammer"
+    assert units.counted(0, "spammers") == "0 spammers"
+    assert units.counted(1234.0, "spammers") == "1,234 spammers"
+    assert units.counted("1.0 ± 0.2", "people") == "1.0 ± 0.2 people"
+    assert [units.counted(1, many) for many in ("people", "replies", "tries")] == ["1 person", "1 reply", "1 try"]
+    assert units.counted(1, "messages are", "message is") == "1 message is"

@@ -13,6 +13,7 @@ import typer
 from sim.cli import output
 from sim.cli.options import (
     Compress,
+    Engine,
     Executor,
     Filter,
     Jobs,
@@ -46,9 +47,10 @@ def compare(
         list[str] | None,
         typer.Option(
             "--until",
-            metavar="MEASURE=PRECISION",
-            help="Instead: runs in batches of 10 until the half-width of the 95 % interval of this measure's mean under the widest policy "
-            "is at most 5% of the mean, or at most 0.5 in its unit; --replications is then the most, 200 by default; repeatable.",
+            metavar="[POLICY:]MEASURE=PRECISION",
+            help="Instead: runs in batches of 10 until the half-width of the 95 % interval of this measure's mean under the policy, the "
+            "widest by default, is at most 5% of the mean, or at most 0.5 in its unit; --replications is then the most, 200 by "
+            "default; repeatable.",
         ),
     ] = None,
     best: Annotated[
@@ -62,6 +64,12 @@ def compare(
     ] = "",
     zone: Annotated[float, typer.Option("--zone", help="With --best: a difference smaller than this does not matter to you.")] = 1.0,
     unpaired: Annotated[bool, typer.Option("--unpaired", help="Every policy meets mail of its own: what is pairing worth?")] = False,
+    no_bands: Annotated[
+        bool,
+        typer.Option(
+            "--no-bands", help="Do not play again at the ends of assumed inputs: quicker, and the answer says what it leaves out."
+        ),
+    ] = False,
     together: Annotated[
         bool, typer.Option("--together", help="Differences that hold for all policies together at 95 % (Bonferroni).")
     ] = False,
@@ -79,6 +87,7 @@ def compare(
     seed: Seed = 1,
     jobs: Jobs = None,
     executor: Executor = "",
+    engine: Engine = "auto",
     resume: Resume = "",
     replay: Replay = "",
     replay_wanted: ReplayWanted = "",
@@ -93,6 +102,7 @@ def compare(
 ) -> None:
     """Compare reply policies on the same mail, and give the answer."""
     from sim import experiment, report
+    from sim.server.transport import engines
 
     found = resolve(scenario, settings, filter, replay, replay_wanted, compress)
     for percent in percentiles or []:
@@ -108,7 +118,7 @@ def compare(
     parts += ["--filter", filter] * bool(filter) + [part for pair in settings or [] for part in ("--set", pair)]
     parts += ["--replay", replay] * bool(replay) + ["--replay-wanted", replay_wanted] * bool(replay_wanted)
     parts += ["--compress", compress] * bool(compress)
-    parts += [part for item in until or [] for part in ("--until", item)]
+    parts += [part for item in until or [] for part in ("--until", item)] + ["--no-bands"] * no_bands
     parts += ["--best", best, "--zone", str(zone)] * bool(best) + ["--unpaired"] * unpaired + ["--together"] * together
     parts += [part for item in percentiles or [] for part in ("--percentile", str(item))]
     parts += [part for item in vary or [] for part in ("--vary", item)] + [part for item in server or [] for part in ("--server", item)]
@@ -119,6 +129,7 @@ def compare(
             seed=seed,
             replications=replications,
             jobs=jobs,
+            bands=not no_bands,
             until=until or (),
             best=best,
             zone=zone,
@@ -126,6 +137,7 @@ def compare(
             together=together,
             vary=_varied(vary, server),
             executor=executor,
+            engine=engines.known(engine),
             resume=resume or None,
             progress=show,
         )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Compress",
+    "Engine",
     "Executor",
     "Filter",
     "Jobs",
@@ -45,6 +46,13 @@ Executor = Annotated[
 ]
 Resume = Annotated[
     str, typer.Option("--resume", metavar="DIR", help="Keep every replication here when it is done; the same command goes on from there.")
+]
+Engine = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        help="simpy (the reference), kernel (compiled) or auto (whichever is sooner done); the result is the same.",
+    ),
 ]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of all dice.")]
 Replay = Annotated[

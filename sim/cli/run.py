@@ -1,15 +1,19 @@
-"""mailflow run: one policy, one replication."""
+"""mailflow run: one policy, one replication; or, for its steady state, some."""
 
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sim.cli import output
-from sim.cli.options import Compress, Filter, Replay, ReplayWanted, ScenarioName, Seed, Set, resolve
+from sim.cli.options import Compress, Engine, Filter, Replay, ReplayWanted, ScenarioName, Seed, Set, resolve
 from sim.errors import BadInput, BadOutput
+
+if TYPE_CHECKING:
+    from sim.record import Record
 
 __all__ = ["run"]
 
@@ -21,6 +25,7 @@ def run(
     filter: Filter = "",
     settings: Set = None,
     seed: Seed = 1,
+    engine: Engine = "auto",
     replication: Annotated[int, typer.Option("--replication", help="Which replication, from 0.")] = 0,
     replay: Replay = "",
     replay_wanted: ReplayWanted = "",
@@ -29,12 +34,24 @@ def run(
         str, typer.Option("--events", metavar="FILE", help="Write a readable log of the run; - for standard output and nothing else there.")
     ] = "",
     save: Annotated[str, typer.Option("--save", metavar="DIR", help="Save the record's tables as Parquet in a new directory.")] = "",
+    steady: Annotated[
+        bool,
+        typer.Option(
+            "--steady",
+            help="Instead of the queues: their mean once they have settled, with its interval and where the warm-up ends. For a server "
+            "that runs on and on with somebody always away, over weeks (--set days=60).",
+        ),
+    ] = False,
+    runs: Annotated[int, typer.Option("--runs", help="With --steady: so many runs, from --replication on.")] = 1,
+    out: Annotated[str, typer.Option("--out", metavar="DIR", help="With --steady: write the table and Welch's chart of each count.")] = "",
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing.")] = False,
 ) -> None:
     """Play one run and show the queues as the server's own tool lays them out."""
 
-    from sim import runs, units
+    from sim import runs as play
+    from sim import units
     from sim.report.queues import queue_view, what_happened
+    from sim.server.transport import engines
 
     found = resolve(scenario, settings, filter, replay, replay_wanted, compress)
     if found.document.replay_required and found.replay is None:
@@ -44,20 +61,31 @@ def run(
             raise BadInput(what, f"{number} is not between 0 and {2**62:,}")
     found.audience(policy or found.policy)
     times = []
-    for text in at or [units.clock(round(found.horizon / units.DAY / 2) * units.DAY + 12 * units.HOUR)]:
+    for text in at or [] if steady else at or [units.clock(round(found.horizon / units.DAY / 2) * units.DAY + 12 * units.HOUR)]:
         try:
             times.append(units.moment(text))
         except ValueError as error:
             raise BadInput("--at", str(error)) from None
         if times[-1] > found.horizon:
             raise BadInput("--at", f"{text!r} is after the end of the run, {units.clock(found.horizon)}")
+    if not 1 <= runs <= 1000:
+        raise BadInput("--runs", f"{runs} is not between 1 and 1,000")
+    if not steady and (runs != 1 or out):
+        raise BadInput("--runs" if runs != 1 else "--out", "goes with --steady; `mailflow compare` plays many runs and writes everything")
+    if steady:
+        from sim.report.steady import enough_time
+
+        enough_time(found.horizon)
+    if out:
+        output.check_folder(out)
     if save:
         if os.path.exists(save):
             raise BadOutput(save, "exists already; name a new directory")
         output.check(save)
     if events:
         output.check(events)
-    record = runs.run(found, policy, seed, replication)
+    back_end = engines.known(engine)
+    record = play.run(found, policy, seed, replication, back_end)
     if save:
         record.save(save)
     if events:
@@ -67,9 +95,36 @@ def run(
     if not quiet and events != "-":
         for time in times:
             output.emit(queue_view(found, record, time) + "\n")
-        output.emit(what_happened(found, record))
+        if not steady:
+            output.emit(what_happened(found, record))
         if cut := found.what_was_cut():
             output.emit(cut)
-        written = [name for name in (save, events) if name]
-        if written:
-            output.note(f"Written: {', '.join(written)}")
+    written = [name for name in (save, events) if name]
+    if steady:
+        others = [play.run(found, policy, seed, replication + n, back_end) for n in range(1, runs)]
+        written += _settled([record, *others], out, quiet or events == "-")
+    if written and not quiet and events != "-":
+        output.note(f"Written: {', '.join(written)}")
+
+
+def _settled(records: Sequence[Record], out: str, quiet: bool) -> list[str]:
+    """Say what the counts settle at; the files that were written."""
+    from sim.report import steady as report
+    from sim.steady import COUNTS, warm_up
+
+    found = [warm_up(records, count) for count in COUNTS]
+    text = report.text(found)
+    if not quiet:
+        output.emit(text)
+    if not out:
+        return []
+    from sim import plots
+
+    files: list[tuple[str, str | bytes]] = [(os.path.join(out, "steady.txt"), text + "\n")]
+    for one in found:
+        figure = plots.welch(one)
+        files.append((os.path.join(out, f"{one.count}.svg"), plots.svg(figure)))
+        files.append((os.path.join(out, f"{one.count}.png"), plots.png(figure, 150)))
+    for path, content in files:
+        output.write(path, content)
+    return [path for path, _ in files]

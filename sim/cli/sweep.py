@@ -12,7 +12,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sim.cli import output
-from sim.cli.options import Compress, Executor, Filter, Jobs, Replay, ReplayWanted, Resume, ScenarioName, Seed, Set, progress, resolve
+from sim.cli.options import (
+    Compress,
+    Engine,
+    Executor,
+    Filter,
+    Jobs,
+    Replay,
+    ReplayWanted,
+    Resume,
+    ScenarioName,
+    Seed,
+    Set,
+    progress,
+    resolve,
+)
 from sim.errors import BadInput
 
 if TYPE_CHECKING:
@@ -48,6 +62,7 @@ def sweep(
     seed: Seed = 1,
     jobs: Jobs = None,
     executor: Executor = "",
+    engine: Engine = "auto",
     resume: Resume = "",
     replay: Replay = "",
     replay_wanted: ReplayWanted = "",
@@ -78,6 +93,9 @@ def sweep(
             output.check(path)
     if out:
         output.check_folder(out)
+    from sim.server.transport import engines
+
+    back_end = engines.known(engine)
     if all:
         from sim import sensitivity
 
@@ -95,6 +113,7 @@ def sweep(
                 seed=seed,
                 jobs=jobs,
                 executor=executor,
+                engine=back_end,
                 resume=resume or None,
                 progress=show,
             )
@@ -115,6 +134,7 @@ def sweep(
                 seed=seed,
                 jobs=jobs,
                 executor=executor,
+                engine=back_end,
                 resume=resume or None,
                 progress=show,
             )

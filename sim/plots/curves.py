@@ -38,7 +38,7 @@ from sim.plots.sheet import (
     whole,
 )
 from sim.scenario.reader import plain
-from sim.units import DAY, HOUR, Floats, Seconds
+from sim.units import DAY, HOUR, Floats, Seconds, counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -78,8 +78,8 @@ def _story(comparison: Comparison, unplaced: Sequence[str]) -> Sheet:
     places = lanes([(left + span * mark.at / end, sheet.extent(mark.text, LABEL)[0] * 100) for mark in marks], sheet.width * 100)
     lane, depth = 0.2, max((place[0] for place in places), default=-1) + 1
     band = (
-        f"Pale band: the mean of {len(assumption.low.runs)} runs with {assumption.input.key} between {plain(assumption.low.value)} "
-        f"and {plain(assumption.high.value)} "
+        f"Pale band: the mean of {counted(len(assumption.low.runs), 'runs')} with {assumption.input.key} between "
+        f"{plain(assumption.low.value)} and {plain(assumption.high.value)} "
         f"(assumed: {assumption.input.meaning})."
         if assumption
         else ""
@@ -169,9 +169,9 @@ def _marks(comparison: Comparison, wide: Outcome) -> tuple[list[_Mark], str]:
     scenario, limit = comparison.scenario, comparison.scenario.document.verdict.alert_queues
     found, unseen = [], ""
     if math.isfinite(wide.alert_at):
-        found.append(_Mark(wide.alert_at, f"alert would fire: more than {limit} queues (assumed)", RED, "-."))
+        found.append(_Mark(wide.alert_at, f"alert would fire: more than {counted(limit, 'queues')} (assumed)", RED, "-."))
     else:
-        unseen = f"No alert: not more than {limit} queues in Retry (assumed rule) in most runs."
+        unseen = f"No alert: not more than {counted(limit, 'queues')} in Retry (assumed rule) in most runs."
     changes: dict[Seconds, list[str]] = {}
     offs: list[Seconds] = []
     for change in scenario.changes:
@@ -185,7 +185,7 @@ def _marks(comparison: Comparison, wide: Outcome) -> tuple[list[_Mark], str]:
             changes.setdefault(change.at, []).append(change.words())
     found += [_Mark(at, "; ".join(what), INK, "--") for at, what in itertools.islice(changes.items(), 3)]
     if len(changes) > 3:
-        unseen += f" {len(changes) - 3} later changes are not marked."
+        unseen += f" {counted(len(changes) - 3, 'later changes are', 'later change is')} not marked."
     drained = wide.measures["drained_after"].mean if "drained_after" in wide.measures else math.nan
     if offs and math.isfinite(drained):
         found.append(_Mark(min(offs) + drained * HOUR, f"last reply leaves, {drained:.0f} h after the switch-off", GREEN, ":"))

@@ -11,7 +11,9 @@ import numpy as np
 
 from sim.comparison import Comparison, Estimate
 from sim.measures import MEASURES
+from sim.plots.labels import Label, place
 from sim.plots.sheet import BLUE, GREEN, GREY, LABEL, MOSS, Sheet, caption, fitted, listed, short, whole
+from sim.units import digits
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -56,7 +58,7 @@ def _decision(comparison: Comparison, unplaced: Sequence[str]) -> Sheet:
 
     marks = itertools.cycle(["o", "s", "D", "^", "v"])
     advised = comparison.verdict.policy if comparison.verdict.answer in ("yes", "yes-to", "no") else ""
-    labels = []
+    labels: list[Label] = []
     for names, mark in zip(_coinciding(shown, across, up), marks, strict=False):
         wanted, strangers = shown[names[0]]
         color = GREEN if advised in names else BLUE
@@ -69,21 +71,22 @@ def _decision(comparison: Comparison, unplaced: Sequence[str]) -> Sheet:
             ax.plot([wanted.mean], [strangers.mean], marker="o", markersize=15, mfc="none", mec=color, zorder=3, clip_on=False)
         ax.plot([wanted.mean], [strangers.mean], marker=mark, markersize=8, color=color, zorder=4, clip_on=False, linestyle="none")
         named = listed([f"{name} (recommended)" if name == advised else name for name in names])
-        text = sheet.wrapped(named, 3.2, LABEL, "bold") + f"\n{_mean_text(wanted, 'wanted_told')} wanted, "
+        named = sheet.wrapped(named, 3.2, LABEL, "bold")
+        text = f"{named}\n{_mean_text(wanted, 'wanted_told')} wanted, "
         text += f"{_mean_text(strangers, 'strangers_told')} strangers"
         at = sheet.drawn(ax, np.array([wanted.mean]), np.array([strangers.mean]))
         sheet.lines.append(at + np.array(list(itertools.product((-5.0, -2.0, 2.0, 5.0), repeat=2))))  # the mark has a size
-        labels.append((text, at, color))
+        labels.append(Label(text, at, MOSS if color == GREEN else color, short=named))
     if weight > 0:
         x = min(across, up * weight)
         ax.plot([0.0, x], [0.0, x / weight], color=GREY, linestyle="--", linewidth=1.0, zorder=1.5)
         line = sheet.drawn(ax, np.array([0.0, x]), np.array([0.0, x / weight]))
         ax.fill_between([0.0, x, across], [0.0, x / weight, x / weight], 0.0, color=GREEN, alpha=0.08, linewidth=0, zorder=1)
-    for text, at, color in labels:
-        sheet.label(ax, text, at, MOSS if color == GREEN else color, weight="bold")
     if weight > 0:
-        rule = "one stranger for each wanted person" if weight == 1 else f"a stranger costs {weight:g} wanted people"
-        sheet.label(ax, f"break-even: {rule}; below it, worth it", line, GREY, want=0.5)
+        rule = "one stranger for each wanted person" if weight == 1 else f"a stranger costs {digits(weight)} wanted people"
+        along = line[np.linspace(0, len(line) - 1, 9).round().astype(int)]
+        labels.append(Label(f"break-even: {rule}; below it, worth it", along, GREY, "normal"))
+    place(sheet, ax, labels)
     return sheet
 
 

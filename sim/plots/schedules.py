@@ -13,7 +13,7 @@ from sim.mail import Code
 from sim.plots.sheet import BLUE, EDGE, GREY, LABEL, MOSS, RED, SMALL, WIDTH, Sheet, fitted
 from sim.policy import retry
 from sim.scenario import default_rules
-from sim.units import DAY, HOUR, MINUTE, Seconds, words
+from sim.units import DAY, HOUR, MINUTE, Seconds, counted, words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,9 +48,9 @@ def _line(server: str) -> _Line:
 
 def _schedules(lines: Sequence[_Line], unplaced: Sequence[str]) -> Sheet:
     most, least = (pick(lines, key=lambda line: len(line.attempts)) for pick in (max, min))
-    said = f"A host that never answers is tried {len(most.attempts)} times by {most.name}"
+    said = f"A host that never answers is tried {counted(len(most.attempts), 'times')} by {most.name}"
     if len(least.attempts) < len(most.attempts):
-        said += f", {len(least.attempts)} times by {least.name}"
+        said += f", {counted(len(least.attempts), 'times')} by {least.name}"
     sheet = Sheet(said)
     below = (
         "A stroke is an attempt, the first at 0. Red bar: the message leaves; green triangle: its sender is told that it is late. Defaults "

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeVar
 import numpy as np
 
 from sim.scenario import Scenario
-from sim.units import Floats
+from sim.units import Floats, digits
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -202,7 +202,12 @@ class Sheet:
         if len(leader):
             self.lines.append(leader)
             self.stroke(leader[[0, -1]] / dpi, color)
-        self.write(left / dpi, (below + h / 2) / dpi, text, color=color, va="center", fontweight=weight, bbox=_WHITE)
+        self.note(self.boxes[-1], text, color, weight)
+
+    def note(self, box: Box, text: str, color: str, weight: str = "normal") -> None:
+        """A label in its box."""
+        dpi = self.figure.dpi
+        self.write((box.x0 + 3) / dpi, (box.y0 + box.y1) / 2 / dpi, text, color=color, va="center", fontweight=weight, bbox=_WHITE)
 
     def stroke(self, ends: Floats, color: str) -> None:
         from matplotlib.lines import Line2D
@@ -283,4 +288,4 @@ def listed(names: Sequence[str]) -> str:
 
 def whole(value: float) -> str:
     """A mean as a title says it: whole, unless it is small."""
-    return "0" if value == 0 else f"{value:.1g}" if value < 0.95 else f"{value:,.0f}"
+    return "0" if value == 0 else digits(value, 1) if value < 0.95 else f"{value:,.0f}"

@@ -34,7 +34,7 @@ from sim.plots.sheet import (
     short,
 )
 from sim.scenario.span import Span
-from sim.units import Floats
+from sim.units import Floats, counted, digits
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,7 +61,7 @@ def _sweep(found: Sweep, unplaced: Sequence[str]) -> Sheet:
     if found.flips and not way.choice:
         more.append("Hatched: the runs are not sure on which side the break-even lies (95 %).")
     if found.more:
-        more.append(f"{found.more} further flips are not marked.")
+        more.append(f"{counted(found.more, 'further flips are', 'further flip is')} not marked.")
     marks = [] if way.choice else [(flip, _flip(found, flip)) for flip in found.flips]
     left, span = LEFT * 100, (sheet.width - LEFT - RIGHT) * 100
     places = lanes([(left + span * _middle(flip, way), sheet.extent(mark, LABEL)[0] * 100 + 5) for flip, mark in marks], sheet.width * 100)
@@ -99,7 +99,7 @@ def _sweep(found: Sweep, unplaced: Sequence[str]) -> Sheet:
         ax.plot(ax.get_xlim(), [level, level], color=GREY, linestyle=(0, (5, 3)), linewidth=1.0, zorder=1.5)
     if found.crosses is not None:
         line = sheet.drawn(ax, np.array(ax.get_xlim()), np.array([level, level]))
-        sheet.label(ax, f"level {level:g}", line, GREY, want=0.08)
+        sheet.label(ax, f"level {digits(level)}", line, GREY, want=0.08)
     for (flip, mark), (lane, side) in zip(marks, places, strict=True):
         _mark(sheet, ax, found, flip, mark, tops[1] + 0.06 + 0.24 * lane, side)
     looks = itertools.cycle([(BLUE, "-", "o"), (PURPLE, "--", "s"), (GREEN, "-.", "D"), (ORANGE, (0, (6, 2)), "^"), (RED, ":", "v")])
@@ -132,7 +132,7 @@ def _band(found: Sweep, name: str) -> tuple[Floats, Floats, Floats]:
 def _flip(found: Sweep, flip: Flip) -> str:
     """`break-even 6.72/mailbox/day (95 %: 5.08 to 7.8)`, or what is known of it."""
     way = found.span
-    ends = [f"{way.number(point.share):.3g}" if point else "" for point in (flip.sure_low, flip.sure_high)]
+    ends = [digits(way.number(point.share), 3) if point else "" for point in (flip.sure_low, flip.sure_high)]
     rising = way.first < way.last
     if ends[0] and ends[1]:
         sure = f"{ends[0]} to {ends[1]}"

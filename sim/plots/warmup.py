@@ -9,7 +9,7 @@ import numpy as np
 
 from sim.plots.sheet import BLUE, BROWN, EDGE, GREEN, GREY, INK, MOSS, RED, SKY, Sheet, fitted, short
 from sim.steady import WarmUp
-from sim.units import DAY, Floats, words
+from sim.units import DAY, Floats, digits, words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -68,7 +68,12 @@ def _welch(found: WarmUp, unplaced: Sequence[str]) -> Sheet:
             ax.fill_between([cut, end], e.low, e.high, color=GREEN, alpha=0.25, linewidth=0, zorder=2.5)
         line = sheet.drawn(ax, np.array([cut, end]), np.array([e.mean, e.mean]))
         sheet.label(
-            ax, f"mean {e.mean:,.3g}" + (f" ± {e.half_width:,.2g}" if e.half_width > 0 else ""), line, MOSS, want=0.7, weight="bold"
+            ax,
+            f"mean {digits(e.mean, 3)}" + (f" ± {digits(e.half_width, 2)}" if e.half_width > 0 else ""),
+            line,
+            MOSS,
+            want=0.7,
+            weight="bold",
         )
     sheet.label(ax, "moving average", curve, INK if found.settled else GREY, want=0.25)
     return sheet
@@ -77,6 +82,6 @@ def _welch(found: WarmUp, unplaced: Sequence[str]) -> Sheet:
 def _title(found: WarmUp) -> str:
     if not found.settled:
         return f"{found.count} does not settle within {words(len(found.runs[0]) * found.step)}"
-    half = f" ± {found.estimate.half_width:,.2g}" if found.estimate.half_width > 0 else ""
+    half = f" ± {digits(found.estimate.half_width, 2)}" if found.estimate.half_width > 0 else ""
     settled = f"settles after {words(found.cut)} at" if found.cut else "is settled from the start at"
-    return f"{found.count} {settled} {found.estimate.mean:,.3g}{half} {found.unit}"
+    return f"{found.count} {settled} {digits(found.estimate.mean, 3)}{half} {found.unit}"

@@ -127,9 +127,8 @@ def wait(kind: int, params: Sequence[float], accepted: Seconds, now: Seconds, fa
     if kind == SQUARES:
         step = max(failures, math.floor(math.sqrt(max(now - accepted, 0.0) / params[0])) + 1)
         return accepted + params[0] * step * step - now
-    if kind == DOUBLING:
-        return min(params[0] * 2.0 ** min(failures - 1, 40), params[1])
-    raise ValueError(f"no retry rule of kind {kind}")
+    assert kind == DOUBLING
+    return min(params[0] * 2.0 ** min(failures - 1, 40), params[1])
 
 
 def next_failure(kind: int, params: Sequence[float], failures: int, glitch: bool) -> int:
@@ -139,9 +138,9 @@ def next_failure(kind: int, params: Sequence[float], failures: int, glitch: bool
     return failures + 1
 
 
-def too_old(expires: Expiry, expiry: Seconds, accepted: Seconds, now: Seconds) -> bool:
-    """Has a message whose attempt just failed outlived its lifetime? Those who look only then count whole seconds (FACTS 1.4)."""
-    if expires is Expiry.AT_FAILED_ATTEMPT:
+def too_old(whole: bool, expiry: Seconds, accepted: Seconds, now: Seconds) -> bool:
+    """Has a message whose attempt just failed outlived its lifetime? Those who look only then count `whole` seconds (FACTS 1.4)."""
+    if whole:
         return math.floor(now) - math.floor(accepted) >= expiry
     return now >= accepted + expiry
 
@@ -159,9 +158,7 @@ def schedule(rules: QueueRules, glitch: bool = False, seconds: Seconds = 0.0) ->
     while start <= rules.expiry or rules.expires is Expiry.AT_FAILED_ATTEMPT:
         times.append(start)
         end = start + seconds
-        if len(times) == rules.most_attempts or (
-            rules.expires is Expiry.AT_FAILED_ATTEMPT and too_old(rules.expires, rules.expiry, 0.0, end)
-        ):
+        if len(times) == rules.most_attempts or (rules.expires is Expiry.AT_FAILED_ATTEMPT and too_old(True, rules.expiry, 0.0, end)):
             break
         failures = next_failure(rules.kind, rules.params, failures, glitch)
         start = end + wait(rules.kind, rules.params, first_failed, end, failures)

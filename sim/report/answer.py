@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sim.comparison import Assumption, Comparison, Outcome, longer_wait
+from sim.comparison import REPLICATIONS, Assumption, Comparison, Outcome, longer_wait
 from sim.profiles import Tag
 from sim.profiles.responders import NOT_HERE
 from sim.report import route
@@ -17,7 +17,7 @@ from sim.report.statistics import Rows, statistics, tables
 from sim.scenario import A_DEFAULT, Scenario
 from sim.scenario.estimate import by_hand
 from sim.scenario.reader import plain
-from sim.units import clock, words
+from sim.units import clock, counted, digits, words
 
 __all__ = ["Answer", "Table", "answer", "sentence"]
 
@@ -97,8 +97,8 @@ def answer(comparison: Comparison, command: str = "", percentiles: Sequence[floa
         ),
         by_hand=_by_hand(comparison),
         footer=(
-            f"{comparison.replications} runs, seed {comparison.seed}, scenario {scenario.name}, mailflow-sim {comparison.version}. "
-            "± is the half-width of a 95 % interval."
+            f"{counted(comparison.replications, 'runs')}, seed {comparison.seed}, scenario {scenario.name}, "
+            f"mailflow-sim {comparison.version}. ± is the half-width of a 95 % interval."
         ),
         reproduce=command or f"mailflow compare {scenario.name} --seed {comparison.seed} --replications {comparison.replications}",
         replay=_replay_lines(comparison),
@@ -123,8 +123,11 @@ def sentence(comparison: Comparison) -> str:
         )
         first = "Do not answer everyone from this server. " if comparison.widest == "external" else ""
         strangers = comparison.policies[verdict.policy].measures["strangers_told"].mean
-        beside = "no stranger" if strangers < 0.5 else f"{strangers:,.0f} strangers"
-        return f"{first}{how} reaches {about(told)} of the {about(wide)} people outside who matter, and {beside}."
+        beside = "no stranger" if strangers < 0.5 else counted(strangers, "strangers")
+        people = counted(about(wide), "people outside who matter", "person outside who matters")
+        return f"{first}{how} reaches {about(told)} of the {people}, and {beside}."
+    if verdict.answer == "depends" and verdict.deciding == REPLICATIONS:
+        return _too_few(comparison)
     if verdict.answer == "depends":
         safe = _safe_meanwhile(comparison)
         item = next((a.input for a in comparison.assumptions if a.input.key == verdict.deciding), None)
@@ -136,6 +139,28 @@ def sentence(comparison: Comparison) -> str:
     )
 
 
+def _too_few(comparison: Comparison) -> str:
+    """What so few replications leave open, and how many tell."""
+    verdict, rule = comparison.verdict, comparison.scenario.document.verdict
+    known = f"{counted(comparison.replications, 'runs leave', 'run leaves')} open whether"
+    told = "more wanted people than strangers" if rule.stranger_weight == 1 else "wanted people enough for its strangers"
+    more = (
+        "It lies on the limit, and no number of runs is likely to tell: decide by what the rule does not know"
+        if verdict.runs is None
+        else f"About {verdict.runs:,} runs would tell (--replications {verdict.runs})"
+    )
+    if verdict.policy == comparison.widest:
+        name = "replies to everyone" if verdict.policy == "external" else verdict.policy
+        return f"Not decided: {known} {name} would tell {told}. {more}.{_safe_meanwhile(comparison)}"
+    first = "Do not answer everyone from this server. " if comparison.widest == "external" else ""
+    reaches = (
+        told
+        if verdict.limit == "verdict.stranger_weight"
+        else f"{rule.enough * 100:.0f} % of the wanted people that {comparison.widest} tells"
+    )
+    return f"{first}Whether {verdict.policy} is good enough is not decided: {known} it would tell {reaches}. {more}."
+
+
 def _safe_meanwhile(comparison: Comparison) -> str:
     """Where the widest policy is in doubt: the narrower one that is good enough either way."""
     wide, rule = comparison.policies[comparison.widest], comparison.scenario.document.verdict
@@ -144,7 +169,7 @@ def _safe_meanwhile(comparison: Comparison) -> str:
         for name, o in comparison.policies.items()
         if o.available
         and name in ("partners-only", "contacts-only")
-        and name != comparison.widest
+        and name not in (comparison.widest, comparison.verdict.policy)
         and o.measures["wanted_told"].mean >= rule.enough * wide.measures["wanted_told"].mean
         and o.measures["wanted_told"].mean > o.measures["strangers_told"].mean * rule.stranger_weight
     ]
@@ -152,22 +177,24 @@ def _safe_meanwhile(comparison: Comparison) -> str:
         return ""
     told, strangers = good[-1].measures["wanted_told"], good[-1].measures["strangers_told"]
     return (
-        f" Until then {good[-1].name} is safe either way: it tells {about(told)} of {about(wide.measures['wanted_writers'])} wanted people "
-        f"and {about(strangers)} strangers."
+        f" Until then {good[-1].name} is safe either way: it tells {about(told)} of "
+        f"{counted(about(wide.measures['wanted_writers']), 'wanted people', 'wanted person')} and {counted(about(strangers), 'strangers')}."
     )
 
 
 def _cost_and_gain(comparison: Comparison, wide: Outcome) -> str:
     m = wide.measures
     if comparison.scenario.main_absentee < 0:
-        return f"Whatever the policy, at most {number(m['queues_in_retry_all_peak'], 'queues_in_retry_all_peak')} queues stand in Retry."
+        peak = counted(number(m["queues_in_retry_all_peak"], "queues_in_retry_all_peak"), "queues stand", "queue stands")
+        return f"Whatever the policy, at most {peak} in Retry."
     days, who = _days_away(comparison), away(comparison.scenario)
+    wanted = f"{about(m['wanted_told'])} of {counted(about(m['wanted_writers']), 'wanted people', 'wanted person')} would be told"
     if comparison.widest == "external":
-        cost = f"With replies to everyone, in {days} {about(m['strangers_told'])} strangers would learn that {who} is away"
+        cost = f"With replies to everyone, in {days} {counted(about(m['strangers_told']), 'strangers')} would learn that {who} is away"
         if m["notices_to_user"].mean >= 1:
-            cost += f", and about {about(m['notices_to_user'])} {notices(comparison.scenario)} would come back in all"
-        return f"{cost}; {about(m['wanted_told'])} of {about(m['wanted_writers'])} wanted people would be told."
-    return f"{about(m['wanted_told'])} of {about(m['wanted_writers'])} wanted people would be told in {days}."
+            cost += f", and about {counted(about(m['notices_to_user']), notices(comparison.scenario))} would come back in all"
+        return f"{cost}; {wanted}."
+    return f"{wanted} in {days}."
 
 
 def _days_away(comparison: Comparison) -> str:
@@ -215,14 +242,19 @@ def _decided(comparison: Comparison) -> tuple[str, ...]:
     lines = []
     key = comparison.verdict.deciding
     moving = sorted((a for a in comparison.assumptions if a.moves >= 0.05), key=lambda a: a.input.key != key)
-    if moving and comparison.verdict.answer != "depends":
+    depends = comparison.verdict.answer == "depends"
+    if moving and key == REPLICATIONS:
+        lines.append("No assumed input would decide it alone. The numbers depend most on these:")
+    elif moving and not depends:
         lines.append("The answer is the same at both ends of every assumed input. Its numbers depend most on these:")
-    for n, item in enumerate(moving[:4]):
-        lines.append(("Decided by an assumption: " if n == 0 and comparison.verdict.answer == "depends" else "- ") + _band(item))
-    if not moving:
-        lines.append(
-            "No assumed input moves strangers told or queues by 5 %." if comparison.assumptions else "Assumed inputs were not varied."
-        )
+    for item in moving[:4]:
+        lines.append(("Decided by an assumption: " if depends and item.input.key == key else "- ") + _band(item))
+    count = len(comparison.scenario.assumed())
+    if comparison.assumptions and not moving:
+        lines.append("No assumed input moves strangers told or queues by 5 %.")
+    elif count and not comparison.assumptions:
+        ones = counted(count, "assumed inputs were", "assumed input was")
+        lines.append(f"The {ones} not varied: whether any decides the answer was not looked at.")
     kind = comparison.scenario.document.filter.kind
     if kind != "none":
         lines.append(f"Filter {kind} on {comparison.scenario.profile.short}: {comparison.scenario.profile.filters[kind]}.")
@@ -243,7 +275,7 @@ def _decided(comparison: Comparison) -> tuple[str, ...]:
     rule = comparison.scenario.document.verdict
     lines.append(
         "The rule: a policy is worth it if it tells more wanted people than strangers"
-        + (f" (one stranger counts {rule.stranger_weight:g})" if rule.stranger_weight != 1 else "")
+        + (f" (one stranger counts {digits(rule.stranger_weight)})" if rule.stranger_weight != 1 else "")
         + f", a narrower one if it tells {rule.enough * 100:.0f} % of the wanted people besides (verdict.stranger_weight, verdict.enough)."
     )
     return tuple(lines)
@@ -264,11 +296,15 @@ def _replies(scenario: Scenario) -> list[str]:
 
 def _band(item: Assumption) -> str:
     def at(value: object, measures: Any) -> str:
-        return f"at {plain(value)}: {about(measures['strangers_told'])} strangers, {about(measures['queues_in_retry_peak'])} queues"
+        strangers, queues = (
+            counted(about(measures[m]), what) for m, what in (("strangers_told", "strangers"), ("queues_in_retry_peak", "queues"))
+        )
+        return f"at {plain(value)}: {strangers}, {queues}"
 
     ends = ((item.low.value, item.low.measures), (item.input.value, item.base), (item.high.value, item.high.measures))
-    runs = item.base["strangers_told"].n
-    return f"{item.input.meaning} ({item.input.key}), {plain(item.input.value)}: {'; '.join(at(*end) for end in ends)} ({runs} runs)."
+    runs = counted(item.base["strangers_told"].n, "runs")
+    shown = "; ".join(at(*end) for end in ends)
+    return f"{item.input.meaning} ({item.input.key}), {plain(item.input.value)}: {shown} ({runs})."
 
 
 def _gain(comparison: Comparison) -> tuple[str, ...]:
@@ -285,7 +321,9 @@ def _gain(comparison: Comparison) -> tuple[str, ...]:
     )
     if policy is not None and policy.available and policy.name not in (comparison.widest, "off", "internal-only"):
         told, strangers = policy.measures["wanted_told"], policy.measures["strangers_told"]
-        lines.append(f"{policy.name} tells {number(told, 'wanted_told')} of them and {number(strangers, 'strangers_told')} strangers.")
+        lines.append(
+            f"{policy.name} tells {number(told, 'wanted_told')} of them and {counted(number(strangers, 'strangers_told'), 'strangers')}."
+        )
         if policy.name == "partners-only" and strangers.mean < 0.5:
             lines.append(
                 "No stranger, because spam in this model never names a partner as its sender; and do not enter a large mailbox provider "
@@ -307,7 +345,7 @@ def _change_mind(comparison: Comparison) -> tuple[str, ...]:
     rule = comparison.scenario.document.verdict
     lines = [
         "The rule: a policy is worth it if it tells more wanted people than strangers (one stranger counts "
-        f"{rule.stranger_weight:g}); a narrower "
+        f"{digits(rule.stranger_weight)}); a narrower "
         f"policy is good enough at {rule.enough * 100:.0f} % of the wanted people. Both can be changed: "
         "verdict.stranger_weight, verdict.enough."
     ]
@@ -327,15 +365,19 @@ def _by_hand(comparison: Comparison) -> tuple[str, ...]:
     ):
         return ()
     scenario, times = comparison.scenario, comparison.times
-    mine = [a for a in scenario.absences if a.mailbox == scenario.main_absentee]
-    ends = [c.at for c in scenario.changes if c.replies is False or c.policy]
-    since, until = mine[0].since + estimate.lifetime, min([mine[0].until, *ends])
+    start = estimate.since - estimate.lifetime
+    ends = [
+        c.at
+        for c in scenario.changes
+        if c.at > start and (c.policy or (c.replies is False and (c.mailbox < 0 or c.mailbox in estimate.whose)))
+    ]
+    since, until = estimate.since, min([estimate.until, scenario.horizon, *ends])
     window = (times >= since) & (times <= until)
     if not window.any():
         return ()
     name = "queues_in_retry" if scenario.relay is None else "relay_queues_in_retry"
     simulated = float(comparison.policies["external"].curve(name)[:, window].mean())
-    return estimate.lines(simulated, f"{clock(since)} to {clock(until)}")
+    return estimate.lines(simulated, clock(since) if since == until else f"{clock(since)} to {clock(until)}")
 
 
 def _replay_lines(comparison: Comparison) -> tuple[str, ...]:
@@ -344,7 +386,7 @@ def _replay_lines(comparison: Comparison) -> tuple[str, ...]:
         return ()
     reasons = ", ".join(f"{reason} {n}" for reason, n in sorted(facts["suppressed"].items(), key=lambda item: -item[1]))
     return (
-        f"Real mail: {facts['read']} messages read, {facts['answered']} answered under {comparison.widest}, not answered: "
+        f"Real mail: {counted(facts['read'], 'messages')} read, {facts['answered']} answered under {comparison.widest}, not answered: "
         f"{reasons or 'none'}; "
         f"{facts['malformed']} malformed. In {facts['from_used']} the envelope sender was absent and From was used.",
         "It is one real trace: the intervals cover what its senders turn out to be, not what other mail might have come.",

@@ -14,7 +14,7 @@ from sim.report import route
 from sim.report.figures import about, away, number
 from sim.scenario import Scenario
 from sim.scenario.listing import lists
-from sim.units import HOUR, clock
+from sim.units import HOUR, clock, counted, digits
 
 __all__ = ["arguments", "how_to_measure", "notices"]
 
@@ -34,7 +34,7 @@ def arguments(comparison: Comparison) -> tuple[tuple[str, ...], tuple[str, ...],
         if m["strangers_told"].mean >= 1:
             holds.append(
                 f"Strangers learn that someone is away: {number(m['strangers_told'], 'strangers_told')} people, most of them owners "
-                f"of a forged address, {about(m['spammers_told'])} spammers. "
+                f"of a forged address, {counted(about(m['spammers_told']), 'spammers')}. "
                 "A bare text without dates and names removes most of the harm; no fraud rate has a source."
             )
         else:
@@ -42,7 +42,7 @@ def arguments(comparison: Comparison) -> tuple[tuple[str, ...], tuple[str, ...],
         if m["notices_to_user"].mean >= 1:
             holds.append(
                 f"{notices(scenario).capitalize()} come back to {away(scenario, 'the absent')}: "
-                f"{number(m['notices_to_user'], 'notices_to_user')} messages. {_return_path(scenario)}"
+                f"{counted(number(m['notices_to_user'], 'notices_to_user'), 'messages')}. {_return_path(scenario)}"
             )
         else:
             fails.append("notices that flood the absent user (none)")
@@ -53,8 +53,8 @@ def arguments(comparison: Comparison) -> tuple[tuple[str, ...], tuple[str, ...],
             fails.append(f"the look of the queues (an alert at more than {limit} in Retry fires by {day} without replies, too)")
         elif math.isfinite(wide.alert_at):
             holds.append(
-                f"The queues look like a compromise: an alert at more than {limit} queues in Retry (assumed) would fire in most runs by "
-                f"{clock(wide.alert_at).rpartition(' ')[0]}, each run's highest moment has on average "
+                f"The queues look like a compromise: an alert at more than {counted(limit, 'queues')} in Retry (assumed) would fire in "
+                f"most runs by {clock(wide.alert_at).rpartition(' ')[0]}, each run's highest moment has on average "
                 f"{number(m['queues_in_retry_peak'], 'queues_in_retry_peak')} queues in Retry, and the published rule of KB 909005, which "
                 f"asks whether postmaster is the sender, would call it {_verdict_of_rule_a(comparison)}, wrongly, on "
                 f"{number(m['rule_a_wrong_days'], 'rule_a_wrong_days')} days. "
@@ -84,7 +84,7 @@ def arguments(comparison: Comparison) -> tuple[tuple[str, ...], tuple[str, ...],
         fails.append("delay of wanted mail (none)")
     hours = scenario.horizon / HOUR
     attempts = m["attempts_on_undelivered_autoreplies"].mean
-    fails.append(f"queue length, load, DNS load (about {attempts / hours:,.0f} attempts an hour: harmless)")
+    fails.append(f"queue length, load, DNS load (about {counted(attempts / hours, 'attempts')} an hour: harmless)")
     fails.append("'our responder follows the RFC' (header rules leave most spam answered)")
     route.argue(comparison, holds, fails)
     hidden = _compromise(comparison, holds, fails)
@@ -145,7 +145,7 @@ def _listing(comparison: Comparison, holds: list[str], fails: list[str]) -> tupl
     even = 1.0 - scenario.document.spam.addresses.cumulative()[1]
     traps = f"autoreplies that arrive at spamtraps: {number(m['trap_hits'], 'trap_hits')}"
     if arrived >= 1:
-        traps += f"; one per run is to be expected at a trap share of {even / arrived * 100:.1g} %, and the share has no source"
+        traps += f"; one per run is to be expected at a trap share of {digits(even / arrived * 100, 1)} %, and the share has no source"
     found, who = lists(scenario.document), "server" if scenario.relay is None else "smarthost"
     if not found:
         return (f"listing of the {who} ({traps}; switch a list on with --set listing.spamcop.hits=2)",)
@@ -153,7 +153,7 @@ def _listing(comparison: Comparison, holds: list[str], fails: list[str]) -> tupl
     beside = f", {without.measures['wanted_refused'].mean:,.1f} under {without.name}" if without is not None else ""
     text = (
         f"on a list in {m['listed'].mean * 100:.0f} % of runs, for {number(m['listed_hours'], 'listed_hours')} h; wanted mail refused: "
-        f"{number(m['wanted_refused'], 'wanted_refused')} messages{beside} ({traps})"
+        f"{counted(number(m['wanted_refused'], 'wanted_refused'), 'messages')}{beside} ({traps})"
     )
     if comparison.widest == "external" and refused >= 1:
         holds.append(f"The {who} gets listed and wanted mail is refused: {text}.")
@@ -207,9 +207,11 @@ def _per_sender(comparison: Comparison) -> str:
     m, limit = comparison.policies[comparison.widest].measures, comparison.scenario.document.detection.messages
     missed = m["compromise_missed_messages"].mean
     if missed >= 0.5:
-        return f"An alert at more than {limit} messages an hour by one sender says nothing of it in {missed * 100:.0f} % of runs."
+        return (
+            f"An alert at more than {counted(limit, 'messages')} an hour by one sender says nothing of it in {missed * 100:.0f} % of runs."
+        )
     noticed = number(m["compromise_noticed_messages"], "compromise_noticed_messages")
-    return f"An alert at more than {limit} messages an hour by one sender tells of it after {noticed} days."
+    return f"An alert at more than {counted(limit, 'messages')} an hour by one sender tells of it after {noticed} days."
 
 
 _MEASURE = {
@@ -219,7 +221,6 @@ _MEASURE = {
     "spam.refusing": "try `telnet HOST 25` to the mail hosts of a hundred sender domains of the spam and count those that refuse.",
     "spam.busy": "try `telnet HOST 25` to the mail hosts of a hundred sender domains of the spam and count those that say 421.",
     "wanted.partner_share": "count, in the tracking log of a month, how many of the outside people who write belong to partner domains.",
-    "replications": "add replications (--replications).",
 }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from sim.mail import Dsn, Kind, Outcome
 from sim.policy.intervention import by_hand
 from sim.record import Record
-from sim.units import HOUR, clock, words
+from sim.units import HOUR, clock, counted, words
 
 __all__ = ["consequences"]
 
@@ -18,26 +18,29 @@ def consequences(record: Record, values: Mapping[str, float]) -> list[str]:
     said = _causes(record)
     made = record.columns("messages")["kind"]
     counts = ((Kind.RECEIPT, "receipts"), (Kind.FORWARD, "forwards"), (Kind.NEWSLETTER, "newsletters"))
-    sent = [f"{n:,} {name}" for kind, name in counts if (n := int((made == kind).sum()))]
+    sent = [(n, counted(n, name)) for kind, name in counts if (n := int((made == kind).sum()))]
     if sent:
-        said.append(f"{' and '.join(sent)} were sent.")
+        were = "was" if [n for n, _ in sent] == [1] else "were"
+        said.append(f"{' and '.join(words for _, words in sent)} {were} sent.")
     if values["spam_relayed"]:
-        said.append(f"{values['spam_relayed']:,.0f} spam messages left through this server and arrived.")
+        said.append(f"{counted(values['spam_relayed'], 'spam messages')} left through this server and arrived.")
     if values["backscatter_notices"]:
-        said.append(f"{values['backscatter_notices']:,.0f} notices and receipts reached people whose address was forged.")
+        back = counted(values["backscatter_notices"], "notices and receipts", "notice or receipt")
+        said.append(f"{back} reached people whose address was forged.")
     if values["listed_hours"]:
         said.append(
             f"A block list had the {'smarthost' if record.run.relay else 'server'} for {values['listed_hours']:.0f} h, "
             f"from {clock(values['listed_after'] * HOUR)}; "
-            f"{values['wanted_refused']:.0f} wanted messages were refused for it."
+            f"{counted(values['wanted_refused'], 'wanted messages were', 'wanted message was')} refused for it."
         )
     if values["answers_to_replies"]:
         said.append(
-            f"{values['answers_to_replies']:,.0f} answers of other responders came back; {values['loops']:.0f} loops went on, "
-            f"the longest with {values['loop_longest']:.0f} replies."
+            f"{counted(values['answers_to_replies'], 'answers of other responders', 'answer of another responder')} came back; "
+            f"{counted(values['loops'], 'loops')} went on, "
+            f"the longest with {counted(values['loop_longest'], 'replies')}."
         )
     if values["spam_attracted"]:
-        said.append(f"{values['spam_attracted']:,.0f} spam messages came because replies had confirmed an address (a what-if).")
+        said.append(f"{counted(values['spam_attracted'], 'spam messages')} came because replies had confirmed an address (a what-if).")
     if values["breaker_open"]:
         said.append(f"A breaker, which no server here has, kept replies from the outside for {values['breaker_open']:.0f} h.")
     return [*said, *_by_hand(record), *_alarm(record, values)]
@@ -64,7 +67,9 @@ def _by_hand(record: Record) -> list[str]:
     deleted = m["outcome"] == Outcome.DELETED
     if deleted.any():
         reported = int((deleted & (m["dsn"] == Dsn.SENT)).sum())
-        said.append(f"{int(deleted.sum()):,} messages were deleted, {reported:,} of them with a report to their sender.")
+        said.append(
+            f"{counted(int(deleted.sum()), 'messages were', 'message was')} deleted, {reported:,} of them with a report to their sender."
+        )
     return said
 
 
@@ -75,8 +80,8 @@ def _alarm(record: Record, values: Mapping[str, float]) -> list[str]:
         return []
     limit = record.run.alarms.get("queues", 10.0)
     said = (
-        f"An alert at more than {limit:.0f} queues in Retry would first have gone off on {clock(first * HOUR)}; it would have gone off for "
-        f"nothing on {values['false_alarm_days_queues']:.0f} days."
+        f"An alert at more than {counted(limit, 'queues')} in Retry would first have gone off on {clock(first * HOUR)}; it would have "
+        f"gone off for nothing on {counted(values['false_alarm_days_queues'], 'days')}."
     )
     noticed, missed = values["compromise_noticed_queues"], values["compromise_missed_queues"]
     if math.isnan(missed):

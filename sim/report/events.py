@@ -24,7 +24,7 @@ import numpy.typing as npt
 from sim import profiles
 from sim.mail import HERE, TEXTS, Answer, Code, Dsn, Ints, Kind, Outcome, Place, word
 from sim.record import EndedBy, Record, Table
-from sim.units import DAY, HOUR, MINUTE, Floats, Seconds, words
+from sim.units import DAY, HOUR, MINUTE, Floats, Seconds, counted, words
 
 __all__ = ["events"]
 
@@ -105,7 +105,9 @@ class _Log:
             yield from self._carried(table(f"{leg}messages"), table(f"{leg}queues"), table(f"{leg}attempts"), who)
         run = self.record.run
         yield _Part(
-            np.array([run.horizon]), _LAST, lambda _: f"end of the run  {run.queued + run.relay_queued:,} messages are still queued"
+            np.array([run.horizon]),
+            _LAST,
+            lambda _: f"end of the run  {counted(run.queued + run.relay_queued, 'messages are', 'message is')} still queued",
         )
 
     # What was done.
@@ -189,7 +191,7 @@ class _Log:
         def ends(n: int) -> str:
             i = int(ended[n])
             how = "the other side answers" if q["ended_by"][i] == EndedBy.ANSWERED else "the queue is empty"
-            after = f"{words(float(q['until'][i] - q['since'][i]))} and {int(q['failures'][i])} failed connections"
+            after = f"{words(float(q['until'][i] - q['since'][i]))} and {counted(int(q['failures'][i]), 'failed connections')}"
             return f"{who}queue {self.record.words.domain(int(q['next_hop'][i]))}  Retry ends after {after}: {how}"
 
         yield _Part(q["since"], _RETRY, begins)

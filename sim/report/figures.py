@@ -6,6 +6,8 @@ import math
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from sim.comparison import Comparison, Estimate
 from sim.mail import Answer as Reason
 from sim.mail import word
@@ -13,7 +15,7 @@ from sim.measures import MEASURES
 from sim.scenario import Scenario
 from sim.scenario.reader import plain
 
-__all__ = ["about", "away", "csv_rows", "document", "figures", "number", "replay"]
+__all__ = ["about", "away", "csv_rows", "document", "figures", "number", "replay", "written"]
 
 
 def figures(estimate: Estimate, measure: str) -> tuple[float, float]:
@@ -29,6 +31,11 @@ def number(estimate: Estimate, measure: str) -> str:
         return "-"
     places = 0 if mean == 0 and not half > 0 else MEASURES[measure].decimals
     return f"{mean:,.{places}f}" + (f" ± {half:,.{places}f}" if half > 0 else "")
+
+
+def written(value: float) -> str:
+    """A number for a program that reads it: every digit, and no exponent."""
+    return np.format_float_positional(value, trim="-")
 
 
 def about(estimate: Estimate) -> str:
@@ -82,6 +89,7 @@ def document(comparison: Comparison, sentence: str) -> dict[str, Any]:
     return {
         "scenario": comparison.scenario.name,
         "version": comparison.version,
+        "engine": comparison.engine,
         "seed": comparison.seed,
         "replications": comparison.replications,
         "inputs_sha256": comparison.scenario.sha256(),
@@ -90,6 +98,7 @@ def document(comparison: Comparison, sentence: str) -> dict[str, Any]:
             "answer": verdict.answer,
             "policy": verdict.policy,
             "deciding": verdict.deciding,
+            "runs_to_decide": verdict.runs,
             "sentence": sentence,
         },
         "policies": {
@@ -142,5 +151,5 @@ def _csv(comparison: Comparison) -> list[list[str]]:
                 pair.append(
                     figures(comparison.differences[name][measure], measure) if name in comparison.differences else (math.nan, math.nan)
                 )
-                rows.append([name, measure, entry.unit, *("" if math.isnan(v) else f"{v:g}" for two in pair for v in two)])
+                rows.append([name, measure, entry.unit, *("" if math.isnan(v) else written(v) for two in pair for v in two)])
     return rows

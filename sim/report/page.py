@@ -13,6 +13,7 @@ from sim import plots
 from sim.comparison import Comparison
 from sim.profiles import Tag
 from sim.report.answer import Answer
+from sim.report.text import numeric
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -41,6 +42,7 @@ def page(comparison: Comparison, answer: Answer) -> str:
         story=_inline(plots.story(comparison), "story"),
         decision=_inline(plots.decision(comparison), "decision"),
         differences=_inline(plots.differences(comparison), "differences") if comparison.differences else "",
+        tables=[(above, rows[0], rows[1:], numeric(rows)) for above, rows in answer.tables],
         inputs=[(meaning, [row for row in answer.inputs if row[3] == tag.value]) for tag, meaning in _TAGS.items()],
     )
 

@@ -23,7 +23,7 @@ from sim.report.consequences import consequences
 from sim.report.frost import FROZEN, Frost
 from sim.report.route import in_short, there
 from sim.scenario import Scenario
-from sim.units import MINUTE, Floats, Seconds, clock, words
+from sim.units import MINUTE, Floats, Seconds, clock, counted, words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,16 +96,15 @@ class _Queue:
 
 
 def _queues(scenario: Scenario, record: Record, at: Seconds) -> list[_Queue]:
-    m, q, frozen = record.columns("messages"), record.columns("queues"), Frost(record, at)
-    there = (m["accepted_at"] < at) & ~(m["settled_at"] < at) & (m["next_hop"] != HERE)
+    m, q, frozen, tries = record.columns("messages"), record.columns("queues"), Frost(record, at), _Tries(scenario, record, at)
+    there = np.flatnonzero((m["accepted_at"] < at) & ~(m["settled_at"] < at) & (m["next_hop"] != HERE))
+    there = there[np.lexsort((m["accepted_at"][there], m["next_hop"][there]))]
+    hops, first = np.unique(m["next_hop"][there], return_index=True)
+    episodes = np.flatnonzero((q["since"] < at) & ~(q["until"] < at))
+    since = dict(zip(q["next_hop"][episodes].tolist(), q["since"][episodes].tolist(), strict=True))
     found = []
-    for hop in np.unique(m["next_hop"][there]).tolist():
-        rows = np.flatnonzero(there & (m["next_hop"] == hop))
-        mine = rows[np.argsort(m["accepted_at"][rows], kind="stable")]
-        episode = np.flatnonzero((q["next_hop"] == hop) & (q["since"] < at) & ~(q["until"] < at))
-        state, upcoming, failures, code = "Ready", math.nan, 0, Code.NONE
-        if len(episode):
-            state, upcoming, failures, code = _retry(scenario, record, hop, float(q["since"][episode[-1]]), at)
+    for hop, mine in zip(hops.tolist(), np.split(there, first[1:]), strict=False):  # of nothing, split makes a piece
+        state, upcoming, failures, code = tries.of(hop, since[hop]) if hop in since else ("Ready", math.nan, 0, Code.NONE)
         if hop in frozen:
             state, upcoming = FROZEN, math.nan
         found.append(
@@ -216,22 +215,32 @@ def _stamp(scenario: Scenario, seconds: Seconds) -> str:
     return (dt.datetime.combine(scenario.document.start, dt.time()) + dt.timedelta(seconds=seconds)).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _retry(scenario: Scenario, record: Record, hop: int, since: Seconds, at: Seconds) -> tuple[str, Seconds, int, Code]:
-    """State, next retry, failures and last answer of a next hop in an episode, replayed from its attempts by the server's own rule.
+class _Tries:
+    """The attempts that began before a time, by next hop."""
 
-    Where the message retries, the next retry is that of no queue; it is left out."""
-    rules, a = scenario.queue_rules(), record.columns("attempts")
-    ends = a["at"] + a["seconds"]
-    mine = np.flatnonzero((a["next_hop"] == hop) & (ends >= since) & (a["at"] < at))
-    failures, last, upcoming = 0, Code.NONE, math.nan
-    for i in mine.tolist():
-        if ends[i] >= at:
-            return "Active", math.nan, failures, last
-        last = Code(int(a["code"][i]))
-        failures = retry.next_failure(rules.kind, rules.params, failures, last in rules.glitch_on)
-        if rules.family is retry.Family.QUEUE:
-            upcoming = float(ends[i]) + retry.wait(rules.kind, rules.params, since, float(ends[i]), failures)
-    return "Retry", upcoming, failures, last
+    def __init__(self, scenario: Scenario, record: Record, at: Seconds) -> None:
+        a = record.columns("attempts")
+        begun = np.flatnonzero(a["at"] < at)
+        begun = begun[np.argsort(a["next_hop"][begun], kind="stable")]
+        self.hops, self.ends, self.codes = a["next_hop"][begun], (a["at"] + a["seconds"])[begun], a["code"][begun]
+        self.rules, self.at = scenario.queue_rules(), at
+
+    def of(self, hop: int, since: Seconds) -> tuple[str, Seconds, int, Code]:
+        """State, next retry, failures and last answer of a next hop in an episode, replayed from its attempts by the server's own rule.
+
+        Where the message retries, the next retry is that of no queue; it is left out."""
+        rules, failures, last, upcoming = self.rules, 0, Code.NONE, math.nan
+        for i in range(*np.searchsorted(self.hops, (hop, hop + 1)).tolist()):
+            end = float(self.ends[i])
+            if end < since:
+                continue
+            if end >= self.at:
+                return "Active", math.nan, failures, last
+            last = Code(int(self.codes[i]))
+            failures = retry.next_failure(rules.kind, rules.params, failures, last in rules.glitch_on)
+            if rules.family is retry.Family.QUEUE:
+                upcoming = end + retry.wait(rules.kind, rules.params, since, end, failures)
+        return "Retry", upcoming, failures, last
 
 
 def what_happened(scenario: Scenario, record: Record) -> str:
@@ -247,24 +256,25 @@ def what_happened(scenario: Scenario, record: Record) -> str:
     spam = int(((m["kind"] == Kind.SPAM) & np.isin(m["outcome"], (Outcome.MAILBOX, Outcome.JUNK))).sum())
     said = [
         f"Policy {record.run.policy}, seed {record.run.seed}, run {record.run.replication}, {words(record.run.horizon)}.",
-        f"{spam:,} spam messages reached mailboxes; "
+        f"{counted(spam, 'spam messages')} reached mailboxes; "
         + (
-            f"{values['autoreplies']:,.0f} autoreplies went to the outside, {strange:,} of them to domains that only spam had named."
+            f"{counted(values['autoreplies'], 'autoreplies', 'autoreply')} went to the outside, "
+            f"{strange:,} of them to domains that only spam had named."
             if values["autoreplies"]
             else "no autoreply went to the outside."
         ),
     ]
     if values["autoreplies"]:
         said.append(
-            f"{values['strangers_told']:.0f} strangers and {values['wanted_told']:.0f} of {values['wanted_writers']:.0f} "
-            "wanted people were told; "
-            f"{bounced} replies were refused, {expired} expired."
+            f"{counted(values['strangers_told'], 'strangers')} and {values['wanted_told']:.0f} of "
+            f"{counted(values['wanted_writers'], 'wanted people', 'wanted person')} were told; "
+            f"{counted(bounced, 'replies were', 'reply was')} refused, {expired} expired."
         )
         peak = view.retry_with_autoreply
         if peak.peak():
             when = float(peak.at[int(np.argmax(peak.level))])
-            said.append(f"At most {peak.peak():.0f} queues stood in Retry because of them, on {clock(when)}.")
-        said.append(f"{values['notices_to_user']:.0f} {notices(scenario)} came back to the absent.")
+            said.append(f"At most {counted(peak.peak(), 'queues')} stood in Retry because of them, on {clock(when)}.")
+        said.append(f"{counted(values['notices_to_user'], notices(scenario))} came back to the absent.")
         if not np.isnan(values["drained_after"]):
             said.append(f"After the switch-off the last hung reply left {values['drained_after']:.1f} h later.")
     return " ".join([*said, *in_short(record, values), *consequences(record, values)])

@@ -38,7 +38,7 @@ def page(auto: Autoresponder) -> Iterator[str]:
     """Everything that is known of one."""
     yield f"{auto.name}: {auto.title}"
     yield "Not answered, in this order:"
-    yield from _item("null sender", "", "RFC 3834 section 2, RFC 5321 4.5.5: MUST NOT")
+    yield from _item("null sender", "", "RFC 3834 section 2: MUST NOT; RFC 5321 4.5.5: SHOULD NOT")
     for on, heading in ((True, ""), (False, "Not looked at:")):
         if heading:
             yield heading

@@ -11,7 +11,7 @@ from sim.comparison import Comparison
 from sim.profiles import Tag
 from sim.record import Record
 from sim.report.figures import number
-from sim.units import Seconds, words
+from sim.units import Seconds, counted, words
 
 __all__ = ["argue", "decided", "in_short", "look_of_the_queues", "there"]
 
@@ -36,10 +36,10 @@ def in_short(record: Record, values: Mapping[str, float]) -> list[str]:
     said = [
         f"All of it went to a smarthost, and with this route the queues stand at the provider: at most "
         f"{values['relay_queues_in_retry_peak']:.0f} of them in Retry because of replies from here.",
-        f"It took {values['relay_failed']:,.0f} messages that it could not deliver: not our queue, but our reputation there.",
+        f"It took {counted(values['relay_failed'], 'messages')} that it could not deliver: not our queue, but our reputation there.",
     ]
     if values["wanted_throttled"]:
-        said.append(f"Its limit made {values['wanted_throttled']:,.0f} wanted messages wait.")
+        said.append(f"Its limit made {counted(values['wanted_throttled'], 'wanted messages')} wait.")
     return said
 
 

@@ -8,8 +8,10 @@ from typing import Any
 from sim.comparison import MARGIN, Estimate
 from sim.influence import Influence, Sensitivity
 from sim.measures import MEASURES
+from sim.report.figures import written
 from sim.report.text import columns, filled
 from sim.scenario.reader import plain
+from sim.units import counted, digits
 
 __all__ = ["document", "rows", "text"]
 
@@ -22,9 +24,9 @@ def text(found: Sensitivity, plan: str, command: str = "") -> str:
         head = ("input", "from", "to", "at the low end", "at the high end", "effect, mean of |.|", "alone", "in all")
         parts.append(
             filled(
-                f"{found.measure} is {_number(found.base, found.measure)} {unit} as the scenario stands. What each end of a band changes "
-                f"({found.replications} runs each), what the whole band does wherever the others are, and the share of the variance that "
-                "the input explains alone and in all, with its interactions:"
+                f"{found.measure} is {_number(found.base, found.measure)} {unit} as the scenario stands. What each end of a band "
+                f"changes ({counted(found.replications, 'runs')} each), what the whole band does wherever the others are, and "
+                "the share of the variance that the input explains alone and in all, with its interactions:"
             )
         )
         parts += [columns([head, *(_row(item, found.measure) for item in found.matter), _chance(found)]), ""]
@@ -33,24 +35,23 @@ def text(found: Sensitivity, plan: str, command: str = "") -> str:
     moved = [item for item in found.ruled_out if item.effect.mean > 0]
     still = [item.input.key for item in found.ruled_out if item.effect.mean == 0]
     if moved:
-        listed = ", ".join(f"{item.input.key} ({item.effect.mean:.2g})" for item in moved)
+        listed = ", ".join(f"{item.input.key} ({digits(item.effect.mean, 2)})" for item in moved)
         parts.append(filled(f"Ruled out, with an effect below a tenth of the largest: {listed}."))
     if still:
         parts.append(filled(f"Without any effect in the screening: {', '.join(still)}."))
     if found.matter and not found.samples:
         parts.append(filled("The budget did not reach for shares of the variance; --budget gives more."))
     if found.pulled:
-        parts.append(
-            filled(f"At {found.pulled} points shares added up to more than 100 % and were pulled towards the middle of their bands.")
-        )
+        at = counted(found.pulled, "points")
+        parts.append(filled(f"At {at} shares added up to more than 100 % and were pulled towards the middle of their bands."))
     parts += ["", filled(plan), filled(_footer(found))]
     return "\n".join([*parts, command] if command else parts)
 
 
 def _footer(found: Sensitivity) -> str:
-    sobol = f", {found.samples} base samples of Sobol' indices" if found.samples else ""
+    sobol = f", {counted(found.samples, 'base samples')} of Sobol' indices" if found.samples else ""
     return (
-        f"{found.runs:,} runs{sobol}; policy {found.policy}, seed {found.seed}, scenario {found.scenario.name}, mailflow-sim "
+        f"{counted(found.runs, 'runs')}{sobol}; policy {found.policy}, seed {found.seed}, scenario {found.scenario.name}, mailflow-sim "
         f"{found.version}. ± is the half-width of a 95 % interval. Indices are estimates: they may add up to more or less than 1."
     )
 
@@ -96,10 +97,10 @@ def rows(found: Sensitivity) -> list[list[str]]:
     """For CSV: a header, and a row per assumed input."""
     table = [["key", "low", "high", "matters", "effect", "effect_half_width", "at_low", "at_high", "first", "total", "total_half_width"]]
     for item in found.ordered():
-        ends = ["" if e is None else f"{round(e.mean, 6):g}" for e in (item.low, item.high)]
+        ends = ["" if e is None else written(round(e.mean, 6)) for e in (item.low, item.high)]
         s = item.share
         explained = ["", "", ""] if s is None or math.isnan(s.total) else [f"{v:.4f}" for v in (s.first, s.total, s.total_half)]
-        effect = [f"{item.effect.mean:.6g}", f"{item.effect.half_width:.6g}"]
+        effect = [written(round(item.effect.mean, 6)), written(round(item.effect.half_width, 6))]
         matters = "yes" if item in found.matter else "no"
         table.append([item.input.key, plain(item.input.low), plain(item.input.high), matters, *effect, *ends, *explained])
     return table
@@ -133,6 +134,7 @@ def document(found: Sensitivity) -> dict[str, Any]:
     return {
         "scenario": found.scenario.name,
         "version": found.version,
+        "engine": found.engine,
         "seed": found.seed,
         "inputs_sha256": found.scenario.sha256(),
         "policy": found.policy,

@@ -15,7 +15,7 @@ from sim.profiles import Profile, responders
 from sim.report.responders import page
 from sim.scenario import default_rules
 from sim.scenario.reader import plain
-from sim.units import words
+from sim.units import counted, digits, words
 
 __all__ = ["server_list", "server_page"]
 
@@ -44,7 +44,7 @@ def server_list() -> Iterator[str]:
         who = "queue" if profile.family is Family.QUEUE else "message"
         also = [alias for alias, name in profiles.ALIASES.items() if name == profile.name]
         title = profile.title + (f" (also {', '.join(also)})" if also else "")
-        lifetime = f"{rules.most_attempts} tries" if rules.most_attempts else words(rules.expiry)
+        lifetime = counted(rules.most_attempts, "tries") if rules.most_attempts else words(rules.expiry)
         yield f"{profile.name:16} {count:8d}  {lifetime:8}  {'the ' + who:18} {title}"
     yield "Attempts: at a next hop that never answers, within the lifetime of a message. `mailflow show NAME` says all of one server."
 
@@ -65,14 +65,14 @@ def server_page(profile: Profile) -> Iterator[str]:
     if profile.approximated:
         yield f"  approximated: {profile.approximated}"
     yield f"Lifetime: {words(rules.expiry)}; a message leaves {rules.expires.value}" + (
-        f", or after {rules.most_attempts} attempts." if rules.most_attempts else "."
+        f", or after {counted(rules.most_attempts, 'attempts')}." if rules.most_attempts else "."
     )
     yield f"Delay notice: {'none' if math.isinf(rules.delay_notice) else 'after ' + words(rules.delay_notice)}" + (
         "." if profile.delays_autoreplies else ", not for automatic replies."
     )
     yield (
-        f"Limits: {rules.connections:,} connections, {rules.connections_per_hop:,} to one next hop, "
-        f"{rules.messages_per_connection:,} message{'s' if rules.messages_per_connection > 1 else ''} on each."
+        f"Limits: {counted(rules.connections, 'connections')}, {rules.connections_per_hop:,} to one next hop, "
+        f"{counted(rules.messages_per_connection, 'messages')} on each."
     )
     yield ""
     yield "What a failure leads to"
@@ -118,7 +118,7 @@ def _in_words(rules: QueueRules) -> Iterator[str]:
         yield f"  a deferred message is tried at each queue run, every {words(p[0])}"
     elif rules.kind == retry.PIECES:
         for until, first, factor in zip(p[::3], p[1::3], p[2::3], strict=True):
-            grows = f", then each {factor:g} times as long" if factor != 1.0 else ""
+            grows = f", then each {digits(factor)} times as long" if factor != 1.0 else ""
             yield f"  until {words(until)} after the first failure: every {words(first)}{grows}"
     elif rules.kind == retry.SQUARES_OF_AGE:
         yield f"  the next attempt comes when the root of the message's age in seconds, in whole numbers, has grown by {p[0]:.0f}"
@@ -138,9 +138,9 @@ def _line(rules: QueueRules, glitch: bool) -> str:
     minutes = [f"{time / 60.0:.1f}".removesuffix(".0") for time in times]
     shown = ", ".join(minutes[:_SHOWN])
     if len(times) <= _SHOWN:
-        return f"{shown} min: {len(times)} attempts"
+        return f"{shown} min: {counted(len(times), 'attempts')}"
     late = " (the last one finds it too old)" if rules.expires is Expiry.AT_FAILED_ATTEMPT else ""
-    return f"{shown} ... {minutes[-1]} min: {len(times)} attempts{late}"
+    return f"{shown} ... {minutes[-1]} min: {counted(len(times), 'attempts')}{late}"
 
 
 def _consequence(rules: QueueRules, code: Code) -> str:

@@ -6,11 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from sim.comparison import MARGIN, Best, Comparison
+from sim.comparison import MARGIN, REPLICATIONS, Best, Comparison
 from sim.measures import MEASURES
 from sim.report.figures import number
 from sim.scenario.reader import plain
 from sim.statistics.intervals import LEVEL, estimate
+from sim.units import counted, digits
 
 __all__ = ["Rows", "statistics", "tables"]
 
@@ -34,8 +35,8 @@ def statistics(comparison: Comparison) -> tuple[str, ...]:
     if comparison.together and comparison.differences:
         count = len(comparison.differences)
         lines.append(
-            f"The {count} differences of each measure hold together at {LEVEL * 100:g} % (Bonferroni): each interval is at "
-            f"{comparison.level * 100:.1f} %."
+            f"The {counted(count, 'differences of each measure hold', 'difference of each measure holds')} together at {LEVEL * 100:g} % "
+            f"(Bonferroni): each interval is at {comparison.level * 100:.1f} %."
         )
     return tuple(lines)
 
@@ -57,13 +58,13 @@ def tables(comparison: Comparison, percentiles: Sequence[float] = ()) -> tuple[t
 
 def _until(comparison: Comparison) -> list[str]:
     lines = []
-    rows = comparison.policies[comparison.widest].rows
     for wanted in comparison.until:
-        found = estimate(row[wanted.measure] for row in rows)
-        to = f"{wanted.share * 100:g} %" if wanted.share else f"{wanted.amount:g} {MEASURES[wanted.measure].unit}"
-        have = f"{number(found, wanted.measure)} {MEASURES[wanted.measure].unit} under {comparison.widest}"
+        policy = wanted.policy or comparison.widest
+        found = estimate(row[wanted.measure] for row in comparison.policies[policy].rows)
+        to = f"{digits(wanted.share * 100)} %" if wanted.share else counted(digits(wanted.amount), MEASURES[wanted.measure].unit)
+        have = f"{counted(number(found, wanted.measure), MEASURES[wanted.measure].unit)} under {policy}"
         reached = "known" if wanted not in comparison.missed else "NOT known"
-        lines.append(f"{wanted.measure} is {reached} to {to} after {comparison.replications} runs: {have}.")
+        lines.append(f"{wanted.measure} is {reached} to {to} after {counted(comparison.replications, 'runs')}: {have}.")
     return lines
 
 
@@ -72,14 +73,16 @@ def _best(best: Best | None) -> list[str]:
         return []
     unit = "people" if best.measure == MARGIN else MEASURES[best.measure].unit
     what = "margin (wanted told less strangers told, as the verdict weighs them)" if best.measure == MARGIN else best.measure
-    how = f"Kim and Nelson 2001, zone {best.zone:g} {unit}"
+    how = f"Kim and Nelson 2001, zone {counted(digits(best.zone), unit)}"
     if not best.policy:
-        return [f"Best by {what}: not decided after {best.runs} runs between {', '.join(best.rivals)}; {best.most} decide it ({how})."]
+        rivals = ", ".join(best.rivals)
+        return [f"Best by {what}: not decided after {counted(best.runs, 'runs')} between {rivals}; {best.most:,} decide it ({how})."]
     beside = [name for name in best.rivals if name != best.policy]
-    tie = f" Not ruled out, and so within {best.zone:g} of it: {', '.join(beside)}." if beside else ""
+    zone = digits(best.zone)
+    tie = f" Not ruled out, and so within {zone} of it: {', '.join(beside)}." if beside else ""
     return [
         f"Best by {what}: {best.policy}. With a probability of {best.level * 100:g} % or more this is right if no other policy comes "
-        f"within {best.zone:g} of it, and is within {best.zone:g} of the best otherwise. {best.runs} runs decided it ({how}).{tie}"
+        f"within {zone} of it, and is within {zone} of the best otherwise. {counted(best.runs, 'runs')} decided it ({how}).{tie}"
     ]
 
 
@@ -110,7 +113,8 @@ def _cases(comparison: Comparison) -> Rows:
         wide, verdict = result.policies[result.widest], result.verdict
         said = verdict.answer if verdict.answer in ("yes", "no") else f"{verdict.answer} {verdict.policy}"
         if verdict.answer == "depends":
-            said = f"depends on {verdict.deciding}" if verdict.deciding != "replications" else "too few runs to say"
+            more = "on the limit" if verdict.runs is None else f"about {verdict.runs:,} would tell"
+            said = f"too few runs to say: {more}" if verdict.deciding == REPLICATIONS else f"depends on {verdict.deciding}"
         values = [plain(case.settings[key]) for key in keys]
         rows.append((*values, said, result.widest, *(number(wide.measures[m], m) for m in _SHOWN)))
     return tuple(_merged(rows)) if keys == ["server.profile"] else tuple(rows)

@@ -9,7 +9,9 @@ from typing import Any
 from sim.breakeven import Flip, Point, Sweep
 from sim.comparison import MARGIN, Estimate
 from sim.measures import MEASURES
+from sim.report.figures import written
 from sim.report.text import columns, filled
+from sim.units import counted, digits
 
 __all__ = ["document", "rows", "sentences", "text"]
 
@@ -18,7 +20,7 @@ def text(sweep: Sweep, command: str = "") -> str:
     """The sweep as plain text."""
     unit = "people" if sweep.measure == MARGIN else MEASURES[sweep.measure].unit
     what = "margin, wanted told less strangers told as the verdict weighs them" if sweep.measure == MARGIN else sweep.measure
-    level = "" if sweep.crosses is None else f" {sweep.crosses:g}"
+    level = "" if sweep.crosses is None else f" {digits(sweep.crosses)}"
     head = (sweep.span.key, "answer" if sweep.crosses is None else f"{sweep.judged} is", "sure", *sweep.policies)
     body = [
         (
@@ -42,13 +44,13 @@ def sentences(sweep: Sweep) -> list[str]:
     if not sweep.flips:
         lines.append("The runs are sure of that at every value." if not unsure else f"The runs are not sure of it at {', '.join(unsure)}.")
     if sweep.more:
-        lines.append(f"It flips {sweep.more} times more; these were not looked into. More replications make a smoother curve.")
+        lines.append(f"It flips {counted(sweep.more, 'times')} more; not looked into. More replications make a smoother curve.")
     return lines
 
 
 def _flip(sweep: Sweep, flip: Flip) -> list[str]:
     way = sweep.span
-    level = "" if sweep.crosses is None else f" {sweep.crosses:g}"
+    level = "" if sweep.crosses is None else f" {digits(sweep.crosses)}"
     what = "The answer" if sweep.crosses is None else f"{sweep.measure} under {sweep.judged}"
     lines = [
         f"{what} is {flip.before}{level} at {way.key} {way.said(flip.low.share)} and {flip.after}{level} at {way.said(flip.high.share)}."
@@ -71,9 +73,9 @@ def _flip(sweep: Sweep, flip: Flip) -> list[str]:
 
 def _footer(sweep: Sweep) -> str:
     return (
-        f"{sweep.replications} runs at each of {len(sweep.searched)} values, the same replications at all; seed {sweep.seed}, "
-        f"scenario {sweep.scenario.name}, mailflow-sim {sweep.version}. Other assumed inputs stay at their values. ± is the half-width of "
-        "a 95 % interval."
+        f"{counted(sweep.replications, 'runs')} at each of {counted(len(sweep.searched), 'values')}, the same replications at all; "
+        f"seed {sweep.seed}, scenario {sweep.scenario.name}, mailflow-sim {sweep.version}. Other assumed inputs stay at their values. "
+        "± is the half-width of a 95 % interval."
     )
 
 
@@ -96,7 +98,7 @@ def rows(sweep: Sweep) -> list[list[str]]:
     for point in sweep.searched:
         for name in sweep.policies:
             e = point.measures[name]
-            numbers = ["" if math.isnan(v) else f"{round(v, 6):g}" for v in (e.mean, e.half_width)]
+            numbers = ["" if math.isnan(v) else written(round(v, 6)) for v in (e.mean, e.half_width)]
             place = "yes" if point.share in table else "no"
             found.append(
                 [sweep.span.key, str(point.value), place, point.label, "yes" if point.sure else "no", name, sweep.measure, *numbers]
@@ -113,6 +115,7 @@ def document(sweep: Sweep) -> dict[str, Any]:
     return {
         "scenario": sweep.scenario.name,
         "version": sweep.version,
+        "engine": sweep.engine,
         "seed": sweep.seed,
         "replications": sweep.replications,
         "inputs_sha256": sweep.scenario.sha256(),

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 
 from sim.checks import Checked, Interval, Result, Verdict
 from sim.measures import MEASURES
+from sim.units import counted, digits
 
 __all__ = ["document", "junit", "status", "summary", "table", "text"]
 
@@ -28,7 +29,7 @@ def text(found: Sequence[Checked], verbose: bool = False) -> list[str]:
     parts = [_paragraph(result) for verdict in (Verdict.FAILED, Verdict.UNDECIDED) for one in found for result in one.of(verdict)]
     for one in found:
         if one.skipped:
-            parts.append(f"SKIPPED {one.scenario} ({_counted(len(one.results), 'expectation')}): {one.skipped}")
+            parts.append(f"SKIPPED {one.scenario} ({counted(len(one.results), 'expectations')}): {one.skipped}")
     parts += [f"{one.scenario} was played with {one.scale}; --full plays it whole" for one in found if one.scale and not one.skipped]
     nothing = [one.scenario for one in found if not one.results and not one.skipped]
     if nothing:
@@ -42,10 +43,6 @@ def _paragraph(result: Result) -> str:
     first, *rest = result.lines()
     filled = [textwrap.fill(line, 110, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False) for line in rest]
     return "\n".join([f"{result.verdict.upper()} {result.expectation.id}: {first}", *filled])
-
-
-def _counted(n: int, word: str) -> str:
-    return f"{n} {word}{'s' * (n != 1)}"
 
 
 def summary(found: Sequence[Checked], seconds: float) -> str:
@@ -188,7 +185,10 @@ def table(found: Sequence[Checked], lessons: Mapping[str, str], command: str, ve
         lines.append(f"| [{one.scenario}]({one.scenario}.toml) | {lesson} | {one.policy} | {' | '.join(cells)} | {passed} |")
     played = max((shown.runs for one in found for shown in one.headlines.values()), default=0)
     seeds = sorted({one.seed for one in found})
-    lines += ["", f"Mean ± half-width of a 95 % interval; {played} runs, seed {', '.join(map(str, seeds))}, mailflow-sim {version}."]
+    lines += [
+        "",
+        f"Mean ± half-width of a 95 % interval; {counted(played, 'runs')}, seed {', '.join(map(str, seeds))}, mailflow-sim {version}.",
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -196,4 +196,4 @@ def _cell(found: Interval | None, name: str) -> str:
     if found is None or math.isnan(found.mean):
         return "-"
     places, half = MEASURES[name].decimals, (found.high - found.low) / 2
-    return f"{found.mean:,.{places}f} ± {half:,.{places}f}" if half > 0 else f"{found.mean:g}"
+    return f"{found.mean:,.{places}f} ± {half:,.{places}f}" if half > 0 else digits(found.mean)

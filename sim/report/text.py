@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from sim.report.answer import Answer, Table
 
-__all__ = ["columns", "filled", "text"]
+__all__ = ["columns", "filled", "numeric", "text"]
 
 
 def text(found: Answer, width: int = 110) -> str:
@@ -44,12 +44,16 @@ def filled(line: str, indent: str = "", width: int = 110) -> str:
 
 
 def columns(rows: Sequence[Sequence[str]]) -> str:
-    """Rows of cells as aligned text: what begins with a digit, a sign or a dash stands at the right, and so does its head."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    right = [all(row[i][:1] in "0123456789-+−" for row in rows[1:]) for i in range(len(widths))]
+    """Rows of cells as aligned text: columns of numbers stand at the right, and so do their heads."""
+    widths, right = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))], numeric(rows)
     return "\n".join(
         "  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True)).rstrip() for row in rows
     )
+
+
+def numeric(rows: Sequence[Sequence[str]]) -> list[bool]:
+    """Which columns hold numbers: below the head every cell begins with a digit, a sign or a dash."""
+    return [all(row[i][:1] in "0123456789-+−" for row in rows[1:]) for i in range(len(rows[0]))]
 
 
 def _aligned(table: Table) -> str:

@@ -39,6 +39,12 @@ __all__ = ["A_DEFAULT", "Absence", "Change", "Compressed", "Input", "ReplyPolicy
 
 A_DEFAULT: Final = "a default that stands in for a fact of the site: put in your own"
 
+# What decides nothing of which mail comes, but only what becomes of it.
+_NOT_DRAWN = (
+    *("title", "replay_required", "tested_with", "expect", "verdict", "detection"),
+    *("server", "replies", "filter", "world", "route", "change", "cause", "listing", "confirmed", "loops", "breaker", "policy"),
+)
+_FATES = {"unresolvable", "nxdomain", "silent", "refusing", "busy", "null_mx", "addresses"}  # of senders of spam
 _NULL_MX = dt.date(2015, 6, 1)  # RFC 7505
 
 
@@ -170,6 +176,10 @@ class Scenario:
 
     def responder(self) -> Responder:
         """The autoresponder as it is set up here."""
+        return self._responder
+
+    @cached_property
+    def _responder(self) -> Responder:
         return replies.responder(self.autoresponder, self.document.replies)
 
     def filter(self) -> Filter:
@@ -353,6 +363,15 @@ class Scenario:
         payload += [["functions", {name: described(function) for name, function in self.functions.items()}]] if self.functions else []
         payload += [["replay", corpus.sha256] for corpus in (self.replay, self.replay_wanted) if corpus is not None]
         payload += [["compressed", self.compressed.longest]] if self.compressed is not None else []
+        return hashlib.sha256(json.dumps(payload, sort_keys=True, default=str).encode()).hexdigest()
+
+    @cached_property
+    def drawn_sha256(self) -> str:
+        """Identity of what decides which mail comes, without what the outside, the server and the replies make of it."""
+        document = self.document.model_dump(exclude=dict.fromkeys(_NOT_DRAWN, True) | {"spam": _FATES})
+        payload = [document, self.horizon, [[a.mailbox, a.since, a.until] for a in self.absences]]
+        payload += [corpus.sha256 for corpus in (self.replay, self.replay_wanted) if corpus is not None]
+        payload += [self.compressed.longest if self.compressed is not None else None]
         return hashlib.sha256(json.dumps(payload, sort_keys=True, default=str).encode()).hexdigest()
 
     def with_settings(self, settings: Mapping[str, object] | Iterable[str], where: str = "--set") -> Scenario:

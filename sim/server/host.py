@@ -11,11 +11,12 @@ import math
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 import simpy
 
-from sim.mail import HERE, NULL_SENDER, OUTGOING, SMARTHOST, Answer, Code, Dsn, Ints, Kind, Outcome, Truth, born
+from sim.mail import HERE, NULL_SENDER, OUTGOING, SMARTHOST, Answer, Code, Dsn, Ints, Kind, Outcome, Truth, among
 from sim.names import Names
 from sim.policy.acquaintance import Acquaintance
 from sim.policy.autoreply import Audience, History
@@ -29,16 +30,20 @@ from sim.server.gates import Gates
 from sim.server.inbound import InForce, deliver
 from sim.server.ledger import Batch, Born, Ledger
 from sim.server.loops import Loops
-from sim.server.outward import NOTICE, Outward
-from sim.server.relay import Relay
+from sim.server.outward import Outward
+from sim.server.relay import Relay, hand_over
 from sim.server.reputation import Reputation
-from sim.server.transport import Done, Message, Outside
-from sim.server.transport.processes import Transport
+from sim.server.transport.columns import Report
+from sim.server.transport.engines import Engine, begin
+from sim.tally import Tally
 from sim.units import Seconds
 from sim.workload import Gated, Rows, empty, in_order, join
 from sim.world import World
 
 __all__ = ["Host"]
+
+_FORGETS: Final = 200_000  # messages that have left, when the transport is to forget them
+_AT_ONCE: Final = (Outcome.MAILBOX, Outcome.REFUSED, Outcome.FILTERED, Outcome.JUNK)
 
 
 class Host:
@@ -53,15 +58,17 @@ class Host:
         world: World,
         workload: Iterable[tuple[Seconds, Rows]],
         gated: Gated | None = None,
+        engine: Engine = "simpy",
+        tally: Tally | None = None,
     ) -> None:
-        self.scenario, self.policy, self.seed, self.replication = scenario, policy, seed, replication
+        """tally: counts what nothing follows from, instead of keeping a row for it; what it has counted already never came here."""
+        self.scenario, self.policy, self.seed, self.replication, self.engine = scenario, policy, seed, replication, engine
         self.env = simpy.Environment()
         self.world, self.workload = world, workload
         facing = world if scenario.relay is None else _beyond(scenario, world)  # the outside as the server that faces it meets it
         self.reputation = Reputation(facing, scenario)
-        outside: Outside = self.reputation if math.isfinite(self.reputation.lag) else facing
-        self.relay = None if scenario.relay is None else Relay(scenario, world, outside)
-        self.transport = Transport(scenario.queue_rules(), self.relay or outside)
+        self.relay = None if scenario.relay is None else Relay(scenario, world, self.reputation, engine)
+        self.transport = begin(engine, scenario.queue_rules(), self.relay or self.reputation)
         self.rule, self.history = scenario.filter(), History()
         office = scenario.document.office
         boxes = office.mailboxes
@@ -88,7 +95,8 @@ class Host:
         self.looks = {table: frozenset(breaker.looks(scenario.horizon)) for table, breaker in self.breakers.items()}
         self._adopt(policy)
         self.by_hand = deque(change for change in scenario.changes if change.act is not None)
-        self.pending: list[Message] = []
+        self.pending = ledger.born_of(0)
+        self.tally, self.left = tally, 0  # messages that have left and are not yet forgotten
         self.held = 0  # mail that waits for the store when the run ends
 
     def run(self) -> Record:
@@ -152,51 +160,62 @@ class Host:
             self._deliver(rows.take(order), turn[order])
         elif len(rows):
             self._deliver(rows, np.zeros(len(rows), dtype=np.int64))
-        self.pending.sort(key=lambda message: (message.accepted_at, message.id))
-        now = [message for message in self.pending if message.accepted_at < until]
-        self.pending = self.pending[len(now) :]
-        self.transport.submit(now)
-        done = self.transport.advance(until)
-        for notice in self._notices(done, self.scenario.profile, HERE):
-            self._send(notice)
-        left = done.settled
+        hop = None if self.relay is None else SMARTHOST  # one route for all mail
+        self.pending = hand_over(self.transport, self.ledger.sent, self.pending, until, hop)
+        report = self.transport.advance(until)
+        for notices in self._notices(report, self.ledger.sent.rows, self.scenario.profile, HERE):
+            self._send(notices)
         if self.relay is not None:
-            left = self._relayed(self.relay, done, until)
-        for m in left:
-            note = self.ledger.sent.get(m.id)
-            if note is not None and m.outcome is Outcome.DELIVERED:
-                self._arrived(m, note)
+            self._arrived(*self._relayed(self.relay, report, until))
+        else:
+            self._arrived(self.ledger.sent.rows, report)
+        self.left += len(report.settled)
+        if self.tally is not None and self.left > _FORGETS:
+            self._release(self.tally)
 
-    def _notices(self, done: Done, profile: Profile, by: int) -> Iterator[Born]:
-        """The reports on what a server could not deliver, or not yet."""
-        for m in done.settled:
-            if m.dsn is Dsn.SENT:
-                yield self.outward.notice(m, self.ledger.sent.get(m.id), Kind.FAILURE, m.settled_at, by)
-        for at, m in done.delayed:
-            if m.sender != NULL_SENDER and (profile.delays_autoreplies or m.id & 15 != Kind.AUTOREPLY):
-                yield self.outward.notice(m, self.ledger.sent.get(m.id), Kind.DELAY, at, by)
+    def _release(self, tally: Tally) -> None:
+        self.ledger.release(self.transport, tally)
+        self.left = 0
 
-    def _relayed(self, relay: Relay, done: Done, until: Seconds) -> list[Message]:
+    def _notices(
+        self, report: Report, sent: Born, profile: Profile, by: int, but: frozenset[int] | set[int] = frozenset()
+    ) -> Iterator[Born]:
+        """The reports on what a server could not deliver, or not yet, messages `but` left out."""
+        failed = report.dsn == Dsn.SENT
+        if failed.any():
+            yield self.outward.notices(sent[report.settled[failed]], Kind.FAILURE, report.settled_at[failed], by)
+        if len(report.late):
+            about = sent[report.late]
+            told = (about["sender"] != NULL_SENDER) & (profile.delays_autoreplies | (about["id"] & 15 != Kind.AUTOREPLY))
+            told &= ~np.isin(about["id"], list(but))
+            yield self.outward.notices(about[told], Kind.DELAY, report.late_at[told], by)
+
+    def _relayed(self, relay: Relay, report: Report, until: Seconds) -> tuple[Born, Report]:
         """What our server handed over goes on from the smarthost, whose reports come back as mail from outside. What left it."""
-        relay.late.update(m.id for _, m in done.delayed)
-        relay.take(done.settled)
+        ours = self.ledger.sent.rows
+        relay.late.update(ours["id"][report.late].tolist())
+        delivered = report.outcome == Outcome.DELIVERED
+        relay.take(ours[report.settled[delivered]], report.settled_at[delivered])
         beyond = relay.advance(until)
-        beyond.delayed = [(at, m) for at, m in beyond.delayed if m.id not in relay.late]
-        for notice in self._notices(beyond, relay.profile, SMARTHOST):
-            if notice.next_hop == HERE:
-                self._send(notice)
-            else:
-                self.ledger.sent[notice.id] = notice
-                relay.submit(_message(notice))
-        return beyond.settled
+        for notices in self._notices(beyond, relay.sent.rows, relay.profile, SMARTHOST, relay.late):
+            here = notices["next_hop"] == HERE
+            self._send(notices[here])
+            relay.submit(notices[~here])
+        return relay.sent.rows, beyond
 
-    def _arrived(self, message: Message, note: Born) -> None:
-        """What the outside makes of a message that has arrived there."""
-        if note.truth is Truth.TRAP:
-            self.reputation.trapped(message)
-        elif note.truth is Truth.SPAMMER and note.mailbox >= 0:
-            self.gates.confirm(note.mailbox, message.recipient, message.settled_at)
-        self.loops.arrived(message, note)
+    def _arrived(self, sent: Born, report: Report) -> None:
+        """What the outside makes of messages that have arrived there."""
+        delivered = report.outcome == Outcome.DELIVERED
+        arrived, at = sent[report.settled[delivered]], report.settled_at[delivered]
+        noted = arrived["noted"]
+        arrived, at = arrived[noted], at[noted]
+        for i in np.flatnonzero(among(arrived["truth"], (Truth.TRAP, Truth.SPAMMER))).tolist():
+            note, when = arrived[i], float(at[i])
+            if note["truth"] == Truth.TRAP:
+                self.reputation.trapped(Kind(int(note["id"]) & 15), int(note["sender"]), when)
+            elif note["mailbox"] >= 0:
+                self.gates.confirm(int(note["mailbox"]), int(note["recipient"]), when)
+        self.loops.arrived(arrived, at)
 
     def _deliver(self, rows: Rows, turn: Ints) -> None:
         """What arrives, and what follows from it at once. `turn`: of a mail loop, 0 for what begins a chain."""
@@ -212,56 +231,51 @@ class Host:
         dsn = self.outward.duties(rows, outcome)
         code = np.where(outcome == Outcome.BOUNCED, Code.NO_MAILBOX, Code.NONE).astype(np.int64)
         settled = np.where(stuck, np.nan, reached)
-        self.ledger.batches.append(Batch(rows, turn, outcome.astype(np.int64), answer.astype(np.int64), settled, code, dsn))
-        truth = dict(zip(rows.row.tolist(), rows.truth.tolist(), strict=True))
-        for reply in replies:
-            if math.isinf(reply.accepted_at):
-                continue
-            what = Truth(truth[reply.root])
-            self._send(
-                Born(
-                    reply.id,
-                    reply.caused_by,
-                    what,
-                    reply.sender,
-                    HERE,
-                    reply.recipient,
-                    reply.next_hop,
-                    NOTICE,
-                    reply.accepted_at,
-                    reply.mailbox,
-                )
-            )
+        batch = Batch(rows, turn, outcome.astype(np.int64), answer.astype(np.int64), settled, code, dsn)
+        self.ledger.batches.append(batch if self.tally is None else self._counted(batch, self.tally))
+        self._send(replies[np.isfinite(replies["accepted_at"])])
         absent = self.force.absence[np.maximum(rows.mailbox, 0)] >= 0
         ids = ledger.ids(rows, turn)
-        for message in (*self.outward.from_arrivals(seen, ids, outcome, dsn, absent), *self.outward.late(rows, ids, reached)):
-            self._send(message)
-        for i in np.flatnonzero(np.isin(rows.kind, OUTGOING)).tolist():
-            self._leave(rows, i)
+        self._send(self.outward.from_arrivals(seen, ids, outcome, dsn, absent))
+        self._send(self.outward.late(rows, ids, reached))
+        self._leave(rows.take(among(rows.kind, OUTGOING)))
 
-    def _leave(self, rows: Rows, i: int) -> None:
-        """Hand a row on its way out to the transport, in its time."""
-        kind = Kind(int(rows.kind[i]))
-        id, sender, recipient = born(int(rows.row[i]), kind), int(rows.sender[i]), int(rows.recipient[i])
-        hop, size, at = int(rows.recipient_domain[i]), int(rows.size[i]), float(rows.at[i])
-        if kind is not Kind.OUTBOUND:  # a message without a note is mail that our people write
-            truth = Truth(int(rows.truth[i]))
-            self.ledger.sent[id] = Born(id, -1, truth, sender, int(rows.sender_domain[i]), recipient, hop, size, at)
-        self._queue(Message(id, sender, recipient, hop, size, at))
+    def _counted(self, batch: Batch, tally: Tally) -> Batch:
+        """Count what nothing follows from: mail to people who are there, or that was not taken. The rest of what came here."""
+        here = ~among(batch.rows.kind, OUTGOING)
+        counted = here & among(batch.answer, (Answer.NOT_ABSENT, Answer.NOT_ASKED)) & (batch.dsn == Dsn.NONE)
+        counted &= among(batch.outcome, _AT_ONCE)
+        rows = batch.rows.take(counted)
+        tally.add(rows.at, rows.kind.astype(np.int64), outcome=batch.outcome[counted], answer=batch.answer[counted])
+        return batch.take(here & ~counted)
 
-    def _queue(self, message: Message) -> None:
-        """Hand a message to the transport in its time, by the route that all mail takes."""
-        self.pending.append(message if self.relay is None else self.relay.first_leg(message))
-
-    def _send(self, message: Born) -> None:
-        """Hand a message to the transport in its time, or to a mailbox here at once, if its time comes before the run ends."""
-        if message.accepted_at >= self.scenario.horizon:
+    def _leave(self, rows: Rows) -> None:
+        """Hand rows on their way out to the transport, in their time."""
+        if not len(rows):
             return
-        if message.next_hop == HERE:
-            self.ledger.stayed.append(message)
+        noted = rows.kind != Kind.OUTBOUND  # without a note: mail that our people write
+        leaving = ledger.born_of(
+            len(rows),
+            id=(rows.row << 20) | rows.kind,
+            truth=np.where(noted, rows.truth, Truth.WANTED),
+            sender=rows.sender,
+            sender_domain=np.where(noted, rows.sender_domain, HERE),
+            recipient=rows.recipient,
+            next_hop=rows.recipient_domain,
+            size=rows.size,
+            accepted_at=rows.at,
+            noted=noted,
+        )
+        self.pending = np.concatenate([self.pending, leaving])
+
+    def _send(self, messages: Born) -> None:
+        """Hand messages to the transport in their time, or to a mailbox here at once, if their time comes before the run ends."""
+        if not len(messages):
             return
-        self.ledger.sent[message.id] = message
-        self._queue(_message(message))
+        messages = messages[messages["accepted_at"] < self.scenario.horizon]
+        here = messages["next_hop"] == HERE
+        self.ledger.stayed.append(messages[here])
+        self.pending = np.concatenate([self.pending, messages[~here]])
 
     # What it leaves.
 
@@ -275,7 +289,7 @@ class Host:
             self.replication,
             scenario.horizon,
             scenario.document.start.isoformat(),
-            "simpy",
+            self.engine,
             _version(),
             scenario.sha256(),
             transport.queued() + self.held,
@@ -284,21 +298,26 @@ class Host:
             scenario.alarms(),
             relay.profile.name if relay is not None else "",
             relay.transport.queued() if relay is not None else 0,
+            tallied=self.tally is not None,
         )
-        messages = self.ledger.messages(transport.messages, relay.bound if relay is not None else {})
-        attempts = ledger.attempts(transport.attempts)
+        if self.tally is not None:
+            self._release(self.tally)
+        tallied = None if self.tally is None else self.tally.table()
+        messages, attempts = self.ledger.messages(transport.messages()), transport.attempts()
         tables = {
             "messages": messages,
-            "queues": ledger.queues(transport.episodes),
+            "queues": transport.queues(),
             "attempts": attempts,
-            "hours": ledger.hours(messages, attempts),
+            "hours": ledger.hours(messages, attempts, self.ledger.hours, tallied),
             "acts": self._acts(),
         }
+        if tallied is not None:
+            tables["tallied"] = tallied
         if relay is not None:
             tables |= {
-                "relay_messages": self.ledger.relayed(relay.transport.messages),
-                "relay_queues": ledger.queues(relay.transport.episodes),
-                "relay_attempts": ledger.attempts(relay.transport.attempts),
+                "relay_messages": ledger.relayed(relay.transport.messages(), relay.sent.rows),
+                "relay_queues": relay.transport.queues(),
+                "relay_attempts": relay.transport.attempts(),
             }
         return Record(tables, info, self.names)
 
@@ -331,10 +350,6 @@ def _beyond(scenario: Scenario, world: World) -> World:
         float(str(scenario.relay_number(f"server.{key}"))) for key in ("connect_timeout", "dns_timeout", "addresses_tried")
     )
     return world.as_met_by(connect, dns, int(tried))
-
-
-def _message(born: Born) -> Message:
-    return Message(born.id, born.sender, born.recipient, born.next_hop, born.size, born.accepted_at)
 
 
 def _version() -> str:

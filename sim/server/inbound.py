@@ -7,20 +7,24 @@ replies that follow, with the id, time and sender that they have under every pol
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from sim.mail import NULL_SENDER, OUTGOING, Answer, Flag, Ints, Kind, Outcome, Place, born
+from sim.mail import HERE, NULL_SENDER, OUTGOING, Answer, Flag, Ints, Kind, Outcome, Place, among
 from sim.policy import admission, autoreply
 from sim.policy.acquaintance import Acquaintance
 from sim.policy.own import Incoming, Own
 from sim.record import Words
-from sim.streams import Draw, u
+from sim.server.ledger import Born, born_of
+from sim.streams import Draw, us
 from sim.units import Seconds, grid
 from sim.workload import Rows
 
-__all__ = ["InForce", "Reply", "deliver"]
+__all__ = ["NOTICE", "InForce", "deliver"]
+
+NOTICE: Final = 1000  # bytes of a reply, notice or receipt; assumed to change nothing
 
 
 @dataclass(slots=True)
@@ -35,20 +39,6 @@ class InForce:
     words: Words | None = None  # names, for what such a function sees
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """One autoreply, as it is handed to the transport or to a mailbox here."""
-
-    id: int
-    root: int  # number of the row that it answers
-    caused_by: int
-    mailbox: int
-    sender: int
-    recipient: int
-    next_hop: int
-    accepted_at: Seconds
-
-
 def deliver(
     rows: Rows,
     force: InForce,
@@ -59,8 +49,9 @@ def deliver(
     lag: Seconds,
     recipients: bool = True,
     turn: Ints | None = None,
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], list[Reply]]:
-    """Outcome and answer of each row, uint8[n] each, and the replies in order of the rows. Rows on their way out stay QUEUED and NOT_ASKED.
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], Born]:
+    """Outcome and answer of each row, uint8[n] each, and the replies in order of the rows. Rows on their way out stay QUEUED
+    and NOT_ASKED.
 
     `recipients`: mail to a mailbox that does not exist is refused at RCPT; else it is taken, and BOUNCED. `key` and `lag` give the time
     from delivery to the reply: a hash die of the reply's id, 0.5 to 1.5 times the mean. `turn`, int64[n]: which turn of a mail loop each
@@ -68,7 +59,7 @@ def deliver(
     outside = rows.kind != Kind.INTERNAL
     outcome = admission.admit(rule, rows.kind == Kind.SPAM, outside, rows.unresolvable, rows.dice)
     outcome[(rows.mailbox < 0) & (outcome != Outcome.REFUSED)] = Outcome.REFUSED if recipients else Outcome.BOUNCED
-    outgoing = np.isin(rows.kind, OUTGOING)
+    outgoing = among(rows.kind, OUTGOING)
     outcome[outgoing] = Outcome.QUEUED
     box = np.maximum(rows.mailbox, 0)
     absent = force.absence[box] >= 0
@@ -80,27 +71,45 @@ def deliver(
         known = force.acquaintance.meet(rows.mailbox, np.where(writes, rows.recipient, rows.sender), met)
     facts = autoreply.Facts(absent, force.replies_on[box], place, rows.sender, rows.flags, outcome, known)
     answer = autoreply.reasons(force.audience, responder, facts)
-    answer[outgoing | np.isin(outcome, (Outcome.REFUSED, Outcome.BOUNCED))] = Answer.NOT_ASKED
-    replies = []
-    for i in np.flatnonzero(answer == Answer.ANSWERED).tolist():
-        mailbox, sender, row = int(rows.mailbox[i]), int(rows.sender[i]), int(rows.row[i])
-        absence = int(force.absence[mailbox])
+    answer[outgoing | among(outcome, (Outcome.REFUSED, Outcome.BOUNCED))] = Answer.NOT_ASKED
+    granted = []
+    asked = np.flatnonzero(answer == Answer.ANSWERED)
+    boxes = rows.mailbox[asked]
+    columns = (asked, rows.at[asked], boxes, force.absence[boxes], rows.sender[asked])
+    for i, at, mailbox, absence, sender in zip(*(column.tolist() for column in columns), strict=True):
         if force.own is not None and not force.own.wants(_incoming(rows, i, outcome, force.words), mailbox, absence, sender):
             answer[i] = Answer.OWN_FUNCTION
             continue
-        granted = autoreply.grant(history, responder, float(rows.at[i]), mailbox, absence, sender)
-        if granted is not Answer.ANSWERED:
-            answer[i] = granted
+        why = autoreply.grant(history, responder, at, mailbox, absence, sender)
+        if why is not Answer.ANSWERED:
+            answer[i] = why
             continue
         if force.own is not None:
             force.own.sent(mailbox, absence, sender)
-        n = int(turn[i]) if turn is not None else 0
-        id = born(row, Kind.AUTOREPLY, n)
-        at = float(rows.at[i]) + max(0.001, grid(lag * (0.5 + u(key, id, Draw.REPLY_LAG))))
-        back = mailbox if responder.user_return_path else NULL_SENDER
-        cause = born(row, Kind(int(rows.kind[i])), max(0, n - 1))
-        replies.append(Reply(id, row, cause, mailbox, back, sender, int(rows.sender_domain[i]), grid(at)))
-    return outcome, answer, replies
+        granted.append(i)
+    return (
+        outcome,
+        answer,
+        _replies(rows.take(np.array(granted, dtype=np.int64)), responder, key, lag, turn[granted] if turn is not None else 0),
+    )
+
+
+def _replies(rows: Rows, responder: autoreply.Responder, key: int, lag: Seconds, turn: Ints | int) -> Born:
+    """The replies to rows."""
+    id = (rows.row << 20) | (turn << 4) | Kind.AUTOREPLY
+    return born_of(
+        len(rows),
+        id=id,
+        caused_by=(rows.row << 20) | (np.maximum(turn - 1, 0) << 4) | rows.kind,
+        truth=rows.truth,
+        sender=rows.mailbox if responder.user_return_path else NULL_SENDER,
+        sender_domain=HERE,
+        recipient=rows.sender,
+        next_hop=rows.sender_domain,
+        size=NOTICE,
+        accepted_at=grid(rows.at + np.maximum(0.001, grid(lag * (0.5 + us(key, id, Draw.REPLY_LAG))))),
+        mailbox=rows.mailbox,
+    )
 
 
 def _incoming(rows: Rows, i: int, outcome: npt.NDArray[np.uint8], words: Words | None) -> Incoming:

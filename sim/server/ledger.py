@@ -6,34 +6,48 @@ asked for at the end. Nothing here decides anything.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
-from sim.mail import HERE, OUTGOING, Answer, Code, Ints, Kind, Outcome, Truth
+from sim.mail import HERE, OUTGOING, Answer, Ints, Kind, Outcome, among
 from sim.record import SCHEMA, Table
-from sim.server.transport import Episode, Message
-from sim.units import HOUR, Floats, Seconds
+from sim.server.transport.columns import ByColumn
+from sim.tally import Tally
+from sim.units import HOUR, Floats
 from sim.workload import Rows
 
-__all__ = ["Batch", "Born", "Ledger", "attempts", "hours", "ids", "queues"]
+__all__ = ["BORN", "Batch", "Born", "Ledger", "Sent", "born_of", "hours", "ids", "relayed"]
 
 
-@dataclass(frozen=True, slots=True)
-class Born:
-    """A message that the run gives birth to, or a workload row on its way out: what a transport need not know of it."""
+# A message that the run gives birth to, or a workload row on its way out: what a transport need not know of it stands here too.
+BORN: Final = np.dtype(
+    [
+        ("id", "i8"),
+        ("caused_by", "i8"),  # -1 for a workload row
+        ("sender", "i8"),
+        ("sender_domain", "i8"),
+        ("recipient", "i8"),
+        ("next_hop", "i8"),  # the recipient's domain; HERE: it stays
+        ("accepted_at", "f8"),
+        ("size", "i4"),
+        ("mailbox", "i4"),  # of ours that it speaks for, or -1
+        ("truth", "u1"),
+        ("noted", "?"),  # not: mail that our people write, of which nothing follows but what comes back
+    ]
+)
+Born = npt.NDArray[np.void]  # of BORN
 
-    id: int
-    caused_by: int  # -1 for a workload row
-    truth: Truth
-    sender: int
-    sender_domain: int
-    recipient: int
-    next_hop: int
-    size: int
-    accepted_at: Seconds
-    mailbox: int = -1  # the mailbox of ours that it speaks for
+
+def born_of(n: int, **columns: object) -> Born:
+    """n messages; what is not given is -1 for `caused_by` and `mailbox`, and True for `noted`."""
+    made = np.zeros(n, BORN)
+    for name, value in ({"caused_by": -1, "mailbox": -1, "noted": True} | columns).items():
+        made[name] = value
+    return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,81 +63,116 @@ class Batch:
     code: Ints
     dsn: Ints
 
+    def take(self, which: npt.NDArray[np.bool_]) -> Batch:
+        """Some of it."""
+        codes = (self.outcome[which], self.answer[which])
+        return Batch(self.rows.take(which), self.turn[which], *codes, self.settled_at[which], self.code[which], self.dsn[which])
+
 
 @dataclass(slots=True)
 class Ledger:
     """The notes of one run."""
 
     batches: list[Batch] = field(default_factory=list)
-    sent: dict[int, Born] = field(default_factory=dict)  # handed to the transport, by id
+    released: list[Table] = field(default_factory=list)  # what a transport has forgotten, but for what was tallied
+    hours: list[Table] = field(default_factory=list)  # of attempts that it has forgotten
+    sent: Sent = field(default_factory=lambda: Sent())
     stayed: list[Born] = field(default_factory=list)  # delivered to a mailbox here at once
 
-    def messages(self, carried: Sequence[Message], bound: Mapping[int, int]) -> Table:
-        """The table of messages in order of (accepted_at, id), with the domains of senders and recipients, which put names on them.
-
-        `bound`: the recipient's domain of messages that a smarthost takes, by id; of the others it is the next hop."""
-        parts = [_inbound(batch) for batch in self.batches] + [self._carried(carried, bound), self._stayed()]
+    def messages(self, carried: Table) -> Table:
+        """The table of messages in order of (accepted_at, id), with the domains of senders and recipients, which put names on them."""
+        parts = [_inbound(batch) for batch in self.batches] + [*self.released, _carried(carried, self.sent.rows), self._stayed()]
         messages = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         order = np.lexsort((messages["id"], messages["accepted_at"]))
         return {name: column[order] for name, column in messages.items()}
 
-    def relayed(self, carried: Sequence[Message]) -> Table:
-        """The table of messages of a smarthost, in order of (accepted_at, id)."""
-        messages = self._carried(carried, {})
-        order = np.lexsort((messages["id"], messages["accepted_at"]))
-        return {name: messages[name][order] for name in SCHEMA["relay_messages"]}
-
-    def _carried(self, carried: Sequence[Message], bound: Mapping[int, int]) -> Table:
-        """What the transport took. Mail that our people write to the outside needs no note."""
-        born = [self.sent.get(m.id) for m in carried]
-        return _table(
-            len(carried),
-            id=[m.id for m in carried],
-            root=[m.id >> 20 for m in carried],
-            caused_by=[b.caused_by if b else -1 for b in born],
-            kind=[m.id & 15 for m in carried],
-            truth=[b.truth if b else Truth.WANTED for b in born],
-            sender_domain=[b.sender_domain if b else HERE for b in born],
-            recipient_domain=[bound.get(m.id, m.next_hop) for m in carried],
-            **{
-                name: [getattr(m, name) for m in carried]
-                for name in (
-                    "sender",
-                    "recipient",
-                    "next_hop",
-                    "size",
-                    "accepted_at",
-                    "first_attempt_at",
-                    "deferred_at",
-                    "settled_at",
-                    "outcome",
-                    "last_code",
-                    "dsn",
-                    "attempts",
-                    "suspended",
-                    "wait_seconds",
-                    "connection_seconds",
-                )
-            },
+    def release(self, transport: ByColumn, tally: Tally) -> None:
+        """Have a transport forget what has left it; wanted mail that left at its first attempt is counted, the rest keeps its row."""
+        numbers, messages, attempts = transport.release()
+        sent = self.sent.rows[numbers]
+        counted = (messages["attempts"] == 1) & (messages["outcome"] == Outcome.DELIVERED) & (messages["id"] & 15 == Kind.OUTBOUND)
+        of = {name: column[counted] for name, column in messages.items()}
+        tally.add(
+            of["accepted_at"],
+            Kind.OUTBOUND,
+            outcome=Outcome.DELIVERED,
+            place=of["next_hop"] >> 40,
+            delay=of["settled_at"] - of["accepted_at"],
+            wait=of["wait_seconds"],
+            held=of["connection_seconds"],
         )
+        self.released.append(_carried({name: column[~counted] for name, column in messages.items()}, sent[~counted]))
+        self.sent.forget(numbers)
+        self.hours.append(hours(_table(0), attempts))
 
     def _stayed(self) -> Table:
         """Replies to colleagues and notices to users."""
-        made = self.stayed
+        made = np.concatenate([np.zeros(0, BORN), *self.stayed])
         return _table(
             len(made),
-            id=[b.id for b in made],
-            root=[b.id >> 20 for b in made],
-            kind=[b.id & 15 for b in made],
-            settled_at=[b.accepted_at for b in made],
+            id=made["id"],
+            root=made["id"] >> 20,
+            kind=made["id"] & 15,
+            settled_at=made["accepted_at"],
             next_hop=HERE,
             answer=Answer.NOT_ASKED,
             outcome=Outcome.MAILBOX,
-            **{
-                name: [getattr(b, name) for b in made]
-                for name in ("caused_by", "truth", "sender", "sender_domain", "recipient", "size", "accepted_at")
-            },
+            **{name: made[name] for name in ("caused_by", "truth", "sender", "sender_domain", "recipient", "size", "accepted_at")},
         )
+
+
+class Sent:
+    """What was handed to a transport, in its order: row n is the transport's message n."""
+
+    def __init__(self) -> None:
+        self._rows, self._count = np.zeros(0, BORN), 0
+
+    @property
+    def rows(self) -> Born:
+        """All of it."""
+        return self._rows[: self._count]
+
+    def add(self, born: Born) -> None:
+        """More of it."""
+        count = self._count + len(born)
+        if count > len(self._rows):
+            rows = np.zeros(max(1024, count, len(self._rows) * 3 // 2), BORN)
+            rows[: self._count] = self.rows
+            self._rows = rows
+        self._rows[self._count : count] = born
+        self._count = count
+
+    def forget(self, numbers: Ints) -> None:
+        """Of some a transport has forgotten."""
+        stays = np.ones(self._count, dtype=np.bool_)
+        stays[numbers] = False
+        kept = self.rows[stays]
+        self._rows[: len(kept)] = kept
+        self._count = len(kept)
+
+
+def relayed(carried: Table, sent: Born) -> Table:
+    """The table of messages of a smarthost, in order of (accepted_at, id)."""
+    messages = _carried(carried, sent)
+    order = np.lexsort((messages["id"], messages["accepted_at"]))
+    return {name: messages[name][order] for name in SCHEMA["relay_messages"]}
+
+
+def _carried(carried: Table, sent: Born) -> Table:
+    """What a transport took, and what the notes say of it."""
+    id = carried["id"]
+    return _table(
+        len(id),
+        root=id >> 20,
+        caused_by=sent["caused_by"],
+        kind=id & 15,
+        truth=sent["truth"],
+        sender=sent["sender"],
+        recipient=sent["recipient"],
+        sender_domain=sent["sender_domain"],
+        recipient_domain=sent["next_hop"],
+        **carried,
+    )
 
 
 def ids(rows: Rows, turn: Ints) -> Ints:
@@ -134,7 +183,7 @@ def ids(rows: Rows, turn: Ints) -> Ints:
 
 def _inbound(batch: Batch) -> Table:
     """Rows that came here; those on their way out are in `_carried`."""
-    here = ~np.isin(batch.rows.kind, OUTGOING)
+    here = ~among(batch.rows.kind, OUTGOING)
     rows, turn = batch.rows.take(here), batch.turn[here]
     before = np.maximum(turn - 1, 0) << 4
     return _table(
@@ -168,22 +217,8 @@ def _table(n: int, **columns: object) -> Table:
     return table
 
 
-def queues(episodes: Sequence[Episode]) -> Table:
-    """The table of retry episodes."""
-    return {
-        name: np.array([getattr(episode, name) for episode in episodes], dtype=column.dtype) for name, column in SCHEMA["queues"].items()
-    }
-
-
-def attempts(made: Sequence[tuple[int, Seconds, int, Code, Seconds]]) -> Table:
-    """The table of attempts."""
-    return {
-        name: np.fromiter((row[i] for row in made), column.dtype, len(made)) for i, (name, column) in enumerate(SCHEMA["attempts"].items())
-    }
-
-
-def hours(messages: Table, attempts: Table) -> Table:
-    """What can be cut at a window: sums per hour, kind and class of next hop."""
+def hours(messages: Table, attempts: Table, others: Sequence[Table] = (), tallied: Table | None = None) -> Table:
+    """What can be cut at a window: sums per hour, kind and class of next hop. `others`: tables like this one; `tallied`: of counts."""
     hour = (messages["accepted_at"].astype(float) // HOUR).astype(np.int64)
     parts = [
         (
@@ -193,7 +228,7 @@ def hours(messages: Table, attempts: Table) -> Table:
             {
                 "wait_seconds": messages["wait_seconds"],
                 "refused": messages["outcome"] == Outcome.REFUSED,
-                "filtered": np.isin(messages["outcome"], (Outcome.FILTERED, Outcome.JUNK)),
+                "filtered": among(messages["outcome"], (Outcome.FILTERED, Outcome.JUNK)),
             },
         ),
         (
@@ -206,11 +241,19 @@ def hours(messages: Table, attempts: Table) -> Table:
             },
         ),
     ]
+    if tallied is not None:
+        sums = {"refused": tallied["messages"] * (tallied["outcome"] == Outcome.REFUSED), "wait_seconds": tallied["wait_seconds"]}
+        sums["filtered"] = tallied["messages"] * among(tallied["outcome"], (Outcome.FILTERED, Outcome.JUNK))
+        parts.append((tallied["hour"].astype(np.int64), tallied["kind"], tallied["place"].astype(np.int64) << 40, sums))
+    for other in others:
+        sums = {name: column for name, column in other.items() if name not in ("hour", "kind", "place")}
+        parts.append((other["hour"].astype(np.int64), other["kind"], other["place"].astype(np.int64) << 40, sums))
     keys = [(at << 8) + (kind.astype(np.int64) << 4) + (hop.astype(np.int64) >> 40) for at, kind, hop, _ in parts]
     cells = np.unique(np.concatenate(keys))
     table: Table = {"hour": cells >> 8, "kind": cells >> 4 & 15, "place": cells & 15}
+    table |= {name: np.zeros(len(cells)) for name in SCHEMA["hours"] if name not in table}
     for cell, (_, _, _, sums) in zip(keys, parts, strict=True):
         where = np.searchsorted(cells, cell)
         for name, values in sums.items():
-            table[name] = np.bincount(where, weights=values.astype(float), minlength=len(cells))
+            table[name] += np.bincount(where, weights=values.astype(float), minlength=len(cells))
     return {name: table[name].astype(column.dtype) for name, column in SCHEMA["hours"].items()}

@@ -14,12 +14,11 @@ from heapq import heappop, heappush
 
 import numpy as np
 
-from sim.mail import HERE, Flag, Ints, Kind, Place, Truth, place
+from sim.mail import HERE, Flag, Ints, Kind, Place, Truth, among
 from sim.scenario import Scenario
-from sim.server.ledger import Born
-from sim.server.transport import Message
+from sim.server.ledger import BORN, Born
 from sim.streams import Draw, u, us
-from sim.units import Seconds, grid
+from sim.units import Floats, Seconds, grid
 from sim.workload import Rows, empty
 from sim.world import World
 
@@ -36,24 +35,24 @@ class Loops:
         self.world, self.table = world, scenario.document.loops
         self.lag: Seconds = grid(self.table.lag) if self.table is not None else math.inf
         self._answered: set[tuple[int, int]] = set()  # (who outside, mailbox here)
-        self._coming: list[tuple[Seconds, int, int, Born]] = []  # at, row, turn, the reply that it answers
+        self._coming: list[tuple[Seconds, int, int, np.void]] = []  # at, row, turn, the reply that it answers
 
-    def arrived(self, message: Message, note: Born) -> None:
-        """A message of ours has arrived outside; to be told in order of time."""
-        table, kind, turn = self.table, message.id & 15, message.id >> 4 & 0xFFFF
-        if table is None or kind != Kind.AUTOREPLY or note.truth not in _PEOPLE or turn >= table.most:
+    def arrived(self, messages: Born, at: Floats) -> None:
+        """Messages of ours have arrived outside, in order of time."""
+        table = self.table
+        if table is None:
             return
-        if message.sender < 0 or place(message.sender) is not Place.OFFICE:
-            return
-        die = u(self.world.key, message.recipient, Draw.RESPONDS)
-        if die >= table.responders:
-            return
-        if die >= table.responders * table.every_message:
-            pair = (message.recipient, message.sender)
-            if table.marked or pair in self._answered:
-                return
-            self._answered.add(pair)
-        heappush(self._coming, (grid(message.settled_at + self.lag), message.id >> 20, turn + 1, note))
+        turns = messages["id"] >> 4 & 0xFFFF
+        may = (messages["id"] & 15 == Kind.AUTOREPLY) & among(messages["truth"], _PEOPLE) & (turns < table.most)
+        may &= (messages["sender"] >= 0) & (messages["sender"] >> 40 == Place.OFFICE)
+        may &= us(self.world.key, messages["recipient"], Draw.RESPONDS) < table.responders
+        for note, when, turn in zip(messages[may], at[may].tolist(), turns[may].tolist(), strict=True):
+            recipient, sender = int(note["recipient"]), int(note["sender"])
+            if u(self.world.key, recipient, Draw.RESPONDS) >= table.responders * table.every_message:
+                if table.marked or (recipient, sender) in self._answered:
+                    continue
+                self._answered.add((recipient, sender))
+            heappush(self._coming, (grid(when + self.lag), int(note["id"]) >> 20, turn + 1, note))
 
     def due(self, until: Seconds) -> tuple[Rows, Ints]:
         """What comes back before a time: the rows, and the turn of each, from 1: int64[n]."""
@@ -65,18 +64,17 @@ class Loops:
         n = len(found)
         row = np.array([entry[1] for entry in found], dtype=np.int64)
         turn = np.array([entry[2] for entry in found], dtype=np.int64)
-        notes = [entry[3] for entry in found]
-        who = np.array([note.recipient for note in notes], dtype=np.int64)
-        mailbox = np.array([note.sender for note in notes], dtype=np.int64)
+        notes = np.array([entry[3] for entry in found], dtype=BORN)
+        who, mailbox = notes["recipient"], notes["sender"]
         assert self.table is not None
         polite = us(self.world.key, who, Draw.RESPONDS) >= self.table.responders * self.table.every_message
         rows = Rows(
             row=row,
             at=np.array([entry[0] for entry in found], dtype=np.float64),
             kind=np.full(n, Kind.ECHO, dtype=np.uint8),
-            truth=np.array([note.truth for note in notes], dtype=np.uint8),
+            truth=notes["truth"],
             sender=who,
-            sender_domain=np.array([note.next_hop for note in notes], dtype=np.int64),
+            sender_domain=notes["next_hop"],
             recipient=mailbox,
             recipient_domain=np.full(n, HERE, dtype=np.int64),
             mailbox=mailbox,

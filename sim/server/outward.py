@@ -13,19 +13,18 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from sim.mail import HERE, NULL_SENDER, OUTGOING, Dsn, Ints, Kind, Outcome, Place, Truth, address, born, place
+from sim.mail import HERE, NULL_SENDER, OUTGOING, Dsn, Ints, Kind, Outcome, Place, Truth, address, among, place
 from sim.policy import bounce
 from sim.scenario import Scenario
-from sim.server.ledger import Born
-from sim.server.transport import Message
+from sim.server.inbound import NOTICE
+from sim.server.ledger import Born, born_of
 from sim.streams import Draw, u, us
-from sim.units import Floats, Seconds, grid
+from sim.units import Floats, grid
 from sim.workload import Rows
 from sim.world import FULL, GONE, TYPO, World
 
-__all__ = ["NOTICE", "Outward"]
+__all__ = ["Outward"]
 
-NOTICE: Final = 1000  # bytes of a reply, notice or receipt; assumed to change nothing
 _ELSEWHERE: Final = 1 << 36  # number of the address that a rule sends on to
 _FROM_OUTSIDE: Final = (Kind.SPAM, Kind.WANTED, Kind.LIST, Kind.ECHO)
 _ASKING: Final = (Kind.WANTED, Kind.SPAM)  # kinds of mail that may ask for a receipt
@@ -59,38 +58,47 @@ class Outward:
         if table is None:
             return rows.at
         since, until = self.spans["store_outage"]
-        waits = (rows.at >= since) & (rows.at < until) & (rows.mailbox >= 0) & np.isin(rows.kind, _FROM_OUTSIDE)
+        waits = (rows.at >= since) & (rows.at < until) & (rows.mailbox >= 0) & among(rows.kind, _FROM_OUTSIDE)
         return np.where(waits, until if until < self.horizon else math.inf, rows.at)
 
-    def late(self, rows: Rows, ids: Ints, reached: Floats) -> Iterator[Born]:
+    def late(self, rows: Rows, ids: Ints, reached: Floats) -> Born:
         """Delay notices for what waited too long for its mailbox. `ids`: of the rows."""
         table = self.causes.store_outage
         if table is None or not self.reports:
-            return
-        for i in np.flatnonzero((reached > rows.at + table.delay_notice) & (rows.sender != NULL_SENDER)).tolist():
-            yield self._back(rows, ids, i, Kind.DELAY, int(ids[i]) & 0xFFFFF, table.delay_notice)
+            return born_of(0)
+        which = np.flatnonzero((reached > rows.at + table.delay_notice) & (rows.sender != NULL_SENDER))
+        return self._back(rows, ids, which, Kind.DELAY, ids[which] & 0xFFFFF, table.delay_notice)
 
-    def from_arrivals(
-        self, rows: Rows, ids: Ints, outcome: npt.NDArray[np.uint8], dsn: Ints, absent: npt.NDArray[np.bool_]
-    ) -> Iterator[Born]:
+    def from_arrivals(self, rows: Rows, ids: Ints, outcome: npt.NDArray[np.uint8], dsn: Ints, absent: npt.NDArray[np.bool_]) -> Born:
         """Reports of unknown recipients, receipts and forwards of a batch, in order of its rows within each. `ids`: of the rows. `absent`:
         whose mailbox each row came to is away."""
-        for i in np.flatnonzero((outcome == Outcome.BOUNCED) & (dsn == Dsn.SENT)).tolist():
-            n = int(ids[i]) & 0xFFFFF  # as in every notice: the kind of what it reports, and that one's own n
-            yield self._back(rows, ids, i, Kind.FAILURE, n, self._soon(born(int(rows.row[i]), Kind.FAILURE, n)))
-        yield from self._receipts(rows, ids, outcome, absent)
-        yield from self._forwards(rows, ids, outcome)
+        unknown = np.flatnonzero((outcome == Outcome.BOUNCED) & (dsn == Dsn.SENT))
+        n = ids[unknown] & 0xFFFFF  # as in every notice: the kind of what it reports, and that one's own n
+        lag = self._soon((rows.row[unknown] << 20) | (n << 4) | Kind.FAILURE)
+        reports = self._back(rows, ids, unknown, Kind.FAILURE, n, lag)
+        return np.concatenate([reports, *self._receipts(rows, ids, outcome, absent), *self._forwards(rows, ids, outcome)])
 
-    def notice(self, about: Message, cause: Born | None, kind: Kind, at: Seconds, by: int = HERE) -> Born:
-        """The report on a message of a transport to its sender: one of ours gets it at once, somebody outside as a message. In a notice,
+    def notices(self, about: Born, kind: Kind, at: Floats, by: int = HERE) -> Born:
+        """The reports on messages of a transport to their senders: one of ours gets it at once, somebody outside as a message. In a notice,
         n is the kind of the message that it reports, and that one's own n. `by`: the domain that reports; not ours, the report comes to
         our people from outside, and so a while later."""
-        id = born(about.id >> 20, kind, about.id & 0xFFFFF)
-        if cause is None or place(about.sender) is Place.OFFICE:
-            comes = at if by == HERE else grid(at + self.lag)
-            return Born(id, about.id, Truth.INTERNAL, NULL_SENDER, by, about.sender, HERE, NOTICE, comes)
-        truth = self.truth(about.sender, cause.sender_domain)
-        return Born(id, about.id, truth, NULL_SENDER, by, about.sender, cause.sender_domain, NOTICE, grid(at + self.lag))
+        ours = ~about["noted"] | (about["sender"] >> 40 == Place.OFFICE)
+        truth = np.full(len(about), Truth.INTERNAL, dtype=np.uint8)
+        truth[~ours] = [
+            self.truth(*who) for who in zip(about["sender"][~ours].tolist(), about["sender_domain"][~ours].tolist(), strict=True)
+        ]
+        return born_of(
+            len(about),
+            id=(about["id"] >> 20 << 20) | ((about["id"] & 0xFFFFF) << 4) | kind,
+            caused_by=about["id"],
+            truth=truth,
+            sender=NULL_SENDER,
+            sender_domain=by,
+            recipient=about["sender"],
+            next_hop=np.where(ours, HERE, about["sender_domain"]),
+            size=NOTICE,
+            accepted_at=np.where(ours & (by == HERE), at, grid(at + self.lag)),
+        )
 
     def truth(self, who: int, domain: int) -> Truth:
         """What an outside sender really is."""
@@ -98,24 +106,24 @@ class Outward:
             return Truth(int(self.world.senders(np.array([who]), np.array([domain]))[0]))
         return Truth.LIST if place(who) is Place.LIST else Truth.WANTED
 
-    def _soon(self, id: int) -> Seconds:
-        """The lag of one message: 0.5 to 1.5 times the mean."""
-        return max(0.001, self.lag * (0.5 + u(self.world.key, id, Draw.NOTICE_LAG)))
+    def _soon(self, ids: Ints) -> Floats:
+        """The lag of each message: 0.5 to 1.5 times the mean."""
+        return np.maximum(0.001, self.lag * (0.5 + us(self.world.key, ids, Draw.NOTICE_LAG)))
 
-    def _back(self, rows: Rows, ids: Ints, i: int, kind: Kind, n: int, lag: Seconds) -> Born:
-        """A message with the null sender to the sender of a row."""
-        row = int(rows.row[i])
-        return Born(
-            born(row, kind, n),
-            int(ids[i]),
-            Truth(int(rows.truth[i])),
-            NULL_SENDER,
-            HERE,
-            int(rows.sender[i]),
-            int(rows.sender_domain[i]),
-            NOTICE,
-            grid(float(rows.at[i]) + lag),
-            int(rows.mailbox[i]),
+    def _back(self, rows: Rows, ids: Ints, which: Ints, kind: Kind, n: Ints | int, lag: Floats | float) -> Born:
+        """Messages with the null sender to the senders of some rows."""
+        return born_of(
+            len(which),
+            id=(rows.row[which] << 20) | (n << 4) | kind,
+            caused_by=ids[which],
+            truth=rows.truth[which],
+            sender=NULL_SENDER,
+            sender_domain=HERE,
+            recipient=rows.sender[which],
+            next_hop=rows.sender_domain[which],
+            size=NOTICE,
+            accepted_at=grid(rows.at[which] + lag),
+            mailbox=rows.mailbox[which],
         )
 
     def _receipts(self, rows: Rows, ids: Ints, outcome: npt.NDArray[np.uint8], absent: npt.NDArray[np.bool_]) -> Iterator[Born]:
@@ -124,38 +132,37 @@ class Outward:
             return
         since, until = self.spans["receipts"]
         share = np.select([rows.kind == Kind.WANTED, rows.kind == Kind.SPAM], [table.wanted, table.spam], 0.0)
-        asks = (us(self.world.key, rows.row, Draw.RECEIPT) < share) & np.isin(rows.kind, _ASKING)
+        asks = (us(self.world.key, rows.row, Draw.RECEIPT) < share) & among(rows.kind, _ASKING)
         asks &= (outcome == Outcome.MAILBOX) & (rows.sender != NULL_SENDER) & (rows.at >= since) & (rows.at < until)
-        read = us(self.world.key, rows.row, Draw.READ_RECEIPT) < table.read
-        for i in np.flatnonzero(asks).tolist():
-            row = int(rows.row[i])
-            if table.delivery:
-                yield self._back(rows, ids, i, Kind.RECEIPT, 0, self._soon(born(row, Kind.RECEIPT, 0)))
-            if read[i] and not absent[i]:
-                lag = -table.read_lag * math.log1p(-u(self.world.key, row, Draw.READ_LAG))
-                yield self._back(rows, ids, i, Kind.RECEIPT, 1, max(0.001, lag))
+        if table.delivery:
+            which = np.flatnonzero(asks)
+            yield self._back(rows, ids, which, Kind.RECEIPT, 0, self._soon((rows.row[which] << 20) | Kind.RECEIPT))
+        which = np.flatnonzero(asks & (us(self.world.key, rows.row, Draw.READ_RECEIPT) < table.read) & ~absent)
+        # math.log1p and numpy's may differ in the last bit; the dice of one thing are the same wherever they are thrown
+        lag = np.array([-table.read_lag * math.log1p(-u(self.world.key, row, Draw.READ_LAG)) for row in rows.row[which].tolist()])
+        yield self._back(rows, ids, which, Kind.RECEIPT, 1, np.maximum(0.001, lag))
 
     def _forwards(self, rows: Rows, ids: Ints, outcome: npt.NDArray[np.uint8]) -> Iterator[Born]:
         table = self.causes.forward
         if table is None:
             return
         since, until = self.spans["forward"]
-        on = (rows.mailbox == self.forwarder) & (outcome == Outcome.MAILBOX) & ~np.isin(rows.kind, OUTGOING)
+        on = (rows.mailbox == self.forwarder) & (outcome == Outcome.MAILBOX) & ~among(rows.kind, OUTGOING)
         on &= (rows.at >= since) & (rows.at < until)
         bit = {"living": 0, "full": FULL, "nobody": TYPO, "gone": 0}[table.to]
         domain = address(Place.TARGET, _ELSEWHERE + GONE) if table.to == "gone" else address(Place.PROVIDER, 0)
-        for i in np.flatnonzero(on).tolist():
-            row, kept = int(rows.row[i]), table.keeps_sender
-            n = int(ids[i]) & 0xFFFFF if rows.kind[i] == Kind.ECHO else 0  # the echoes of a chain have one row
-            id = born(row, Kind.FORWARD, n)
-            yield Born(
-                id,
-                int(ids[i]),
-                Truth.INTERNAL,
-                int(rows.sender[i]) if kept else self.forwarder,
-                int(rows.sender_domain[i]) if kept else HERE,
-                address(Place.TARGET, _ELSEWHERE + bit),
-                domain,
-                int(rows.size[i]),
-                grid(float(rows.at[i]) + self._soon(id)),
-            )
+        which = np.flatnonzero(on)
+        # the echoes of a chain have one row
+        id = (rows.row[which] << 20) | (np.where(rows.kind[which] == Kind.ECHO, ids[which] & 0xFFFFF, 0) << 4) | Kind.FORWARD
+        yield born_of(
+            len(which),
+            id=id,
+            caused_by=ids[which],
+            truth=Truth.INTERNAL,
+            sender=rows.sender[which] if table.keeps_sender else self.forwarder,
+            sender_domain=rows.sender_domain[which] if table.keeps_sender else HERE,
+            recipient=address(Place.TARGET, _ELSEWHERE + bit),
+            next_hop=domain,
+            size=rows.size[which],
+            accepted_at=grid(rows.at[which] + self._soon(id)),
+        )

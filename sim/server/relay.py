@@ -8,42 +8,40 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable
 
-from sim.mail import SMARTHOST, Code, Outcome
+import numpy as np
+
+from sim import destinations
+from sim.destinations import Codes, Destinations, Manner
+from sim.mail import Code, Ints
 from sim.scenario import Scenario
-from sim.server.transport import Done, Message, Outside
-from sim.server.transport.processes import Transport
+from sim.server.ledger import Born, Sent, born_of
+from sim.server.transport.columns import ByColumn, Mail, Report, Tabled
+from sim.server.transport.engines import Engine, begin
 from sim.streams import Draw, u
-from sim.units import HOUR, Seconds
+from sim.units import HOUR, Floats, Seconds
 from sim.world import World
 
-__all__ = ["Relay"]
+__all__ = ["Relay", "hand_over"]
 
 
 class Relay:
     """The smarthost of one run."""
 
-    def __init__(self, scenario: Scenario, world: World, beyond: Outside) -> None:
+    def __init__(self, scenario: Scenario, world: World, beyond: Tabled, engine: Engine) -> None:
         """`world` is the outside as our server meets it, the way to the relay included; `beyond` is the outside as the relay meets it."""
         assert scenario.relay is not None
         self.world = world
         self.profile = scenario.relay
-        self.transport = Transport(scenario.relay_rules(), beyond)
+        self.transport = begin(engine, scenario.relay_rules(), beyond)
+        self.sent = Sent()  # handed to it
         self.late: set[int] = set()  # messages that our own server has reported as late: they are not reported again
-        self.bound: dict[int, int] = {}  # where to: the domain of a message's recipient, by id
         self._refuses, self._limit = scenario.document.route.refuses, scenario.document.route.throttle
         self._taken: deque[Seconds] = deque()  # of the last hour
         self._asked: dict[int, int] = {}  # how often for each recipient
-        self._pending: list[Message] = []
+        self.pending = born_of(0)
 
     # How our server is received.
-
-    def first_leg(self, message: Message) -> Message:
-        """The message on its way here."""
-        self.bound[message.id] = message.next_hop
-        message.next_hop = SMARTHOST
-        return message
 
     def connects(self, hop: int, now: Seconds) -> Code:
         """As the world says: it has outages, and our DNS may not find it."""
@@ -67,22 +65,48 @@ class Relay:
         """As the world says."""
         return self.world.seconds(hop, code, message, attempt, opens, size)
 
+    # The same by columns.
+
+    def manner(self) -> Manner:
+        """What is the same for all mail."""
+        return destinations.manner(self.world, refuses=self._refuses, throttle=self._limit)
+
+    def destinations(self, hops: Ints) -> Destinations:
+        """The way here, as the world says."""
+        return destinations.destinations(self.world, hops)
+
+    def mailboxes(self, recipients: Ints) -> Codes:
+        """It takes any recipient."""
+        return np.full(len(recipients), Code.OK, dtype=np.uint8)
+
+    def listed(self) -> list[tuple[int, Seconds, Seconds]]:
+        """It asks no list about its own client."""
+        return []
+
     # What it does with what it took.
 
-    def take(self, settled: Iterable[Message]) -> None:
-        """What left our server: the messages delivered here begin their second leg."""
-        for m in settled:
-            if m.outcome is Outcome.DELIVERED:
-                self.submit(Message(m.id, m.sender, m.recipient, self.bound[m.id], m.size, m.settled_at))
+    def take(self, delivered: Born, at: Floats) -> None:
+        """Messages that left our server for this one begin their second leg."""
+        second = delivered.copy()
+        second["accepted_at"] = at
+        self.submit(second)
 
-    def submit(self, message: Message) -> None:
-        """A message for its own queues, accepted now or later."""
-        self._pending.append(message)
+    def submit(self, born: Born) -> None:
+        """Messages for its own queues, accepted now or later."""
+        self.pending = np.concatenate([self.pending, born])
 
-    def advance(self, until: Seconds) -> Done:
+    def advance(self, until: Seconds) -> Report:
         """Play its queues up to `until`."""
-        self._pending.sort(key=lambda message: (message.accepted_at, message.id))
-        now = [message for message in self._pending if message.accepted_at < until]
-        self._pending = self._pending[len(now) :]
-        self.transport.submit(now)
+        self.pending = hand_over(self.transport, self.sent, self.pending, until)
         return self.transport.advance(until)
+
+
+def hand_over(transport: ByColumn, sent: Sent, pending: Born, until: Seconds, hop: int | None = None) -> Born:
+    """Submit what is accepted before a time, in order, and note it; give back the rest. `hop`: the next hop of all mail."""
+    pending = pending[np.lexsort((pending["id"], pending["accepted_at"]))]
+    now = int(np.searchsorted(pending["accepted_at"], until))
+    rows = pending[:now]
+    sent.add(rows)
+    hops = rows["next_hop"] if hop is None else np.full(now, hop, dtype=np.int64)
+    transport.submit(Mail(rows["id"], rows["sender"], rows["recipient"], hops, rows["size"].astype(np.int64), rows["accepted_at"]))
+    return pending[now:]

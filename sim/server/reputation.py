@@ -11,11 +11,12 @@ import math
 from collections import deque
 from dataclasses import dataclass, field
 
-from sim.mail import NULL_SENDER, Code, Kind, Outcome, Place
+from sim import destinations
+from sim.destinations import Codes, Destinations, Manner
+from sim.mail import NULL_SENDER, Code, Ints, Kind, Place
 from sim.scenario import Scenario
 from sim.scenario.listing import COUNTS, lists
-from sim.server.transport import Message
-from sim.streams import Draw, u
+from sim.streams import Draw, u, us
 from sim.units import Seconds, grid
 from sim.world import World
 
@@ -62,6 +63,9 @@ class Reputation:
             for n, (name, table) in enumerate(lists(scenario.document).items())
         ]
         self.lag = min((entry.delay for entry in self._lists), default=math.inf)
+        if not self._lists:  # nothing on top of the world: it is asked itself
+            self.connects, self.accepts = world.connects, world.accepts  # type: ignore[method-assign]
+        self.seconds = world.seconds
 
     def connects(self, hop: int, now: Seconds) -> Code:
         """As the world says."""
@@ -74,22 +78,38 @@ class Reputation:
                 return Code.LISTED
         return self.world.accepts(hop, recipient, met, now)
 
-    def seconds(self, hop: int, code: Code, message: int, attempt: int, opens: bool, size: int) -> Seconds:
-        """As the world says."""
-        return self.world.seconds(hop, code, message, attempt, opens, size)
-
     def asks(self, hop: int, number: int) -> bool:
         """Does a destination refuse whom a list has?"""
         return hop >> 40 != Place.PROVIDER and u(self.world.key, hop, Draw.ASKS_LIST, number) < self._lists[number].asked_by
 
-    def trapped(self, message: Message) -> None:
+    def trapped(self, kind: Kind, sender: int, at: Seconds) -> None:
         """A message arrived at a spamtrap; to be told in order of time."""
-        assert message.outcome is Outcome.DELIVERED
-        kind = Kind(message.id & 15)
         for entry in self._lists:
             kinds, null_only = COUNTS[entry.name]
-            if kind in kinds and not (null_only and message.sender != NULL_SENDER):
-                entry.hit(message.settled_at)
+            if kind in kinds and not (null_only and sender != NULL_SENDER):
+                entry.hit(at)
+
+    # By columns.
+
+    def manner(self) -> Manner:
+        """As the world says."""
+        return destinations.manner(self.world)
+
+    def destinations(self, hops: Ints) -> Destinations:
+        """As the world says, and which lists each asks."""
+        found = destinations.destinations(self.world, hops)
+        asks = hops >> 40 != Place.PROVIDER
+        for entry in self._lists:
+            found.lists |= (asks & (us(self.world.key, hops, Draw.ASKS_LIST, entry.number) < entry.asked_by)) << entry.number
+        return found
+
+    def mailboxes(self, recipients: Ints) -> Codes:
+        """As the world says."""
+        return destinations.mailboxes(self.world, recipients)
+
+    def listed(self) -> list[tuple[int, Seconds, Seconds]]:
+        """(number of the list, since, until) of every listing so far."""
+        return [(entry.number, since, until) for entry in self._lists for since, until in entry.spans]
 
     def listings(self) -> list[tuple[str, Seconds, Seconds]]:
         """(list, since, until) of every listing."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from sim.units import Floats
 
-__all__ = ["LEVEL", "Bracket", "Estimate", "difference", "each_of", "estimate", "pairing_gain", "percentile"]
+__all__ = ["LEVEL", "Bracket", "Estimate", "difference", "each_of", "estimate", "pairing_gain", "percentile", "runs_to_decide"]
 
 LEVEL: Final = 0.95
 
@@ -91,6 +91,25 @@ def difference(a: Sequence[float], b: Sequence[float], *, paired: bool = True, l
         return Estimate(mean, 0.0, n)
     freedom = (u + v) ** 2 / (u**2 / (len(x) - 1) + v**2 / (len(y) - 1))
     return Estimate(mean, _student(freedom, level) * math.sqrt(u + v), n)
+
+
+def runs_to_decide(found: Estimate, most: int = 100_000) -> int | None:
+    """About how many replications tell a mean from 0, if mean and spread stay; None where `most` do not, or nothing is known."""
+    n = found.n
+    if n < 2 or not found.half_width > 0 or found.mean == 0:
+        return None
+    spread = found.half_width * math.sqrt(n) / _student(n - 1, LEVEL)
+
+    def tells(count: int) -> bool:
+        return _student(count - 1, LEVEL) * spread / math.sqrt(count) <= abs(found.mean)
+
+    if not tells(most):
+        return None
+    low, high = 1, most
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if tells(middle) else (middle, high)
+    return high
 
 
 def each_of(count: int, level: float = LEVEL) -> float:

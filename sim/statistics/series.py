@@ -39,7 +39,7 @@ class Steady:
 
 def mser5(series: Floats) -> int:
     """How many values at the beginning are warm-up: the cut after which the mean of the rest has the least marginal standard error, over
-    means of five (White 1997, Simulation 69; White, Cobb and Spratt 2000, Winter Simulation Conference).
+    means of five (White 1997, Simulation 69; with the fives White, Cobb and Spratt 2000, Winter Simulation Conference).
 
     A cut in the second half means that the series is too short to say; the caller sees it by its size.
     """

@@ -180,7 +180,7 @@ class MessageRetries:
         """Deferred without an attempt."""
         rules = self.transport.rules
         message.suspended += 1
-        if retry.too_old(rules.expires, rules.expiry, message.accepted_at, self.transport.env.now):
+        if retry.too_old(rules.expires is retry.Expiry.AT_FAILED_ATTEMPT, rules.expiry, message.accepted_at, self.transport.env.now):
             self.transport.settle(message, Outcome.EXPIRED)
         else:
             self.refused(queue, message)

@@ -20,6 +20,7 @@ from bisect import insort
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 import simpy
 
@@ -239,7 +240,8 @@ class Transport:
                 self.open += 1
                 self._attempt(queue, Connection(), opens=True)
                 self.want(queue)
-        self._wanting[:0] = kept
+        if kept:
+            self._wanting = sorted([*kept, *self._wanting], key=itemgetter(0, 1))
 
     def _attempt(self, queue: Queue, connection: Connection, opens: bool) -> None:
         """Carry the head message."""
@@ -282,7 +284,7 @@ class Transport:
                 message.deferred_at = now
             if message.doomed is not None:
                 self.settle(message, Outcome.DELETED)
-            elif retry.too_old(self.rules.expires, self.rules.expiry, message.accepted_at, now):
+            elif retry.too_old(self.rules.expires is retry.Expiry.AT_FAILED_ATTEMPT, self.rules.expiry, message.accepted_at, now):
                 self.settle(message, Outcome.EXPIRED)
             elif failed:
                 self.family.again(queue, message)

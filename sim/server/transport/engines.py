@@ -1,0 +1,70 @@
+"""The back ends by name, and which to choose. They leave the same record, so only time is at stake.
+
+The compiled one has a price, in each process: its compiler is imported, and its machine code read, or made where none is kept on disk. From
+then on it costs a small part of the reference. So the reference plays what is small, and what it has played in this process is remembered:
+when that would have paid the price, the other takes over.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Final, Literal
+
+from sim.errors import BadInput
+from sim.policy.retry import QueueRules
+from sim.server.transport.columns import ByColumn, Reference, Tabled
+
+__all__ = ["ENGINES", "Asked", "Engine", "begin", "chosen", "known", "settled"]
+
+Engine = Literal["simpy", "kernel"]
+Asked = Literal["simpy", "kernel", "auto"]
+ENGINES: Final[tuple[Asked, ...]] = ("simpy", "kernel", "auto")
+# Attempts that the reference makes in the time in which machine code is read, and made; both measured (docs/performance.md).
+_READING: Final = 60_000
+_MAKING: Final = 1_500_000
+
+_played = 0  # attempts expected of the reference in this process so far
+
+
+def known(name: str) -> Asked:
+    """The engine that a user names, or `auto`; BadInput where there is none of that name."""
+    for engine in ENGINES:
+        if name == engine:
+            return engine
+    raise BadInput("--engine", f"{name!r} is not one of {', '.join(ENGINES)}")
+
+
+def settled(asked: Asked, attempts: float) -> Engine:
+    """The back end of work, over several processes perhaps, in which about so many attempts are expected. It depends on nothing else, so
+    a result can name it."""
+    if asked != "auto":
+        return asked
+    return "kernel" if attempts >= 2 * _READING else "simpy"
+
+
+def chosen(asked: Asked, attempts: float) -> Engine:
+    """The back end of one run, which may be one of many, in which about so many attempts are expected."""
+    global _played
+    if asked != "auto":
+        return asked
+    if "sim.server.transport.compiled" in sys.modules:
+        return "kernel"
+    _played += round(attempts)
+    if _played < _READING or (_played < _MAKING and not _kept()):
+        return "simpy"
+    return "kernel"
+
+
+def begin(engine: Engine, rules: QueueRules, outside: Tabled) -> ByColumn:
+    """An empty transport."""
+    if engine == "simpy":
+        return Reference(rules, outside)
+    from sim.server.transport.compiled import Compiled  # the compiler takes a while to import
+
+    return Compiled(rules, outside)
+
+
+def _kept() -> bool:
+    """Is there machine code of the kernel, beside it on disk?"""
+    return any(Path(__file__).with_name("__pycache__").glob("kernel.play-*.nbi"))

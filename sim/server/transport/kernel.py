@@ -1,0 +1,1220 @@
+# mypy: disable-error-code="no-any-return, return-value, arg-type, call-overload"
+# Types say what is meant; what an element of an array is, the compiler knows.
+"""The compiled back end: the rules of `docs/instant.md` as one loop over arrays.
+
+It plays what `processes.py` plays, to the bit, and reads like it, function by function; a fuzz holds one against the other. What differs is
+how things are found. Whatever is due lies in a line that is in order of time by itself: accepted mail for arrivals, lifetimes and delay
+notices; one line for each retry interval, or for each scan of the deferred queue; a heap only for attempts under way and for waits of no
+fixed length. Mail in a queue and everything in a line is linked by number, so it is taken out from anywhere in one step, and nothing that
+is void is left behind. What is due at one instant is taken rank by rank, and sorted by (next hop, id) where it is more than one.
+
+All state is in the structured arrays of `State`; the functions change it in place. They are called with numbers of messages, queues and
+connections, NONE for none. Arrays grow between calls: `play` comes back with FULL before it begins an instant for which there might be no
+room in the logs, and is called again.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple, TypeVar
+
+import numba
+import numpy as np
+
+from sim.mail import CONNECTION_FAILURES, NO_HOST, PERMANENT, Code, Dsn, Outcome
+from sim.policy import retry
+from sim.policy.intervention import Deed
+from sim.policy.retry import Expiry, Family
+from sim.record import EndedBy
+from sim.streams import Draw
+from sim.units import HOUR, Floats, Seconds
+
+__all__ = ["DONE", "FULL", "State", "play"]
+
+Array = np.ndarray[Any, Any]
+F = TypeVar("F", bound=Callable[..., Any])
+NONE: Final = -1
+
+
+def _compiled(function: F) -> F:
+    """Part of `play`: always inlined, since the arrays are many; without the counting of references, since it makes none; and without
+    what only a call from Python needs, which would double the time to compile."""
+    return numba.njit(_nrt=False, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+
+
+def _kept(function: F) -> F:
+    """Compiled once, and kept on disk for the next start where that is possible."""
+    try:
+        return numba.njit(cache=True, _nrt=False)(function)
+    except RuntimeError:  # no folder that can be written
+        return numba.njit(_nrt=False)(function)
+
+
+# --- state --------------------------------------------------------------------------------------------
+
+MESSAGE: Final = np.dtype(
+    [
+        ("id", "i8"),
+        ("accepted", "f8"),
+        ("first", "f8"),  # attempt
+        ("deferred", "f8"),
+        ("when", "f8"),  # READY: since; ALONE: until; GONE: settled
+        ("waited", "f8"),
+        ("held", "f8"),  # seconds of connections
+        ("queue", "i4"),
+        ("pair", "i4"),  # who meet: sender and recipient, where the next hop greylists; the recipient, where it is a smarthost
+        ("size", "i4"),
+        ("attempts", "i4"),
+        ("suspended", "i4"),
+        ("failures", "i4"),
+        ("prev", "i4"),  # in its queue, or in a line
+        ("next", "i4"),
+        ("line", "i1"),
+        ("place", "u1"),
+        ("outcome", "u1"),
+        ("code", "u1"),
+        ("dsn", "u1"),
+        ("doomed", "u1"),  # a Dsn, or SPARED
+        ("says", "u1"),  # its recipient, a Code
+        ("null", "u1"),  # has the null sender
+    ]
+)
+QUEUE: Final = np.dtype(
+    [
+        ("hop", "i8"),
+        ("emptied", "f8"),
+        ("since", "f8"),  # nothing has stood ready for longer
+        ("when", "f8"),  # asleep until; where the message retries, dead until
+        ("head", "i4"),  # of what stands ready
+        ("tail", "i4"),
+        ("ready", "i4"),  # how many
+        ("alone", "i4"),
+        ("open", "i4"),
+        ("failures", "i4"),
+        ("episode", "i4"),
+        ("prev", "i4"),  # in the line that it sleeps in
+        ("next", "i4"),
+        ("earlier", "i4"),  # in the line for a connection
+        ("later", "i4"),
+        ("edge", "i4"),  # its first
+        ("edges", "i4"),
+        ("flags", "u1"),
+        ("line", "i1"),
+        ("code", "u1"),  # what every connection meets; NONE: it alternates between OK and `bad`
+        ("bad", "u1"),
+        ("times", "u1"),
+        ("greylists", "u1"),
+        ("detour", "u1"),  # it answers at its second address
+        ("lists", "u1"),
+    ]
+)
+COUNTER: Final = np.dtype([("seconds", "f8"), ("last", "i4"), ("made", "i4"), ("meets", "u1"), ("ends", "u1")], align=True)
+RESUBMISSION: Final = np.dtype([("at", "f8"), ("prev", "i4"), ("next", "i4")])
+PAIR: Final = np.dtype([("met", "f8"), ("recipient", "i8"), ("asked", "i8")])
+SPELL: Final = np.dtype([("hop", "i8"), ("since", "f8"), ("until", "f8"), ("code", "i8")])
+CONNECTION: Final = np.dtype(
+    [("when", "f8"), ("seconds", "f8"), ("message", "i4"), ("carried", "i4"), ("code", "i4"), ("prev", "i4")]
+)  # when: end
+LINE: Final = np.dtype([("wait", "f8"), ("head", "i4"), ("tail", "i4")])
+ASKING: Final = np.dtype([("id", "i8"), ("queue", "i8")])
+EPISODE: Final = np.dtype(
+    [("hop", "i8"), ("since", "f8"), ("until", "f8"), ("seconds", "f8"), ("failures", "i4"), ("code", "u1"), ("ended", "u1")], align=True
+)
+ATTEMPT: Final = np.dtype([("at", "f8"), ("seconds", "f8"), ("message", "i4"), ("code", "u1")])
+ACT: Final = np.dtype([(name, "i8") for name in ("deed", "only_in_retry", "kinds", "report", "connections", "per_hop")])
+# What is kept on disk is found by the types of the arguments. That of the rules is in a name, since they stand in a file of their own.
+_RULES: Final = zlib.crc32(
+    b"".join(f.__code__.co_code + repr(f.__code__.co_consts).encode() for f in (retry.wait, retry.next_failure, retry.too_old))
+)
+ONE: Final = np.dtype(
+    [
+        (f"rules_{_RULES:08x}", "i8"),
+        *(
+            (name, "f8")
+            for name in (
+                # what the rules say
+                "expiry",
+                "message_retry",
+                "delay_notice",
+                "forget_after",
+                "resubmit_after",
+                "suspend_for",
+                # and what the outside is like
+                "session",
+                "bandwidth",
+                "greylist_delay",
+                "detour",
+                "refuses",
+                "throttle",
+                # and what is
+                "now",
+            )
+        ),
+        *(
+            (name, "i8")
+            for name in (
+                # what the rules say
+                "family",
+                "kind",
+                "expires",
+                "connections",
+                "per_hop",
+                "per_connection",
+                "reports",
+                "most_attempts",
+                "suspend_after",
+                "final",  # Codes with which a message leaves, a bit each
+                "glitches",
+                # and what the outside is like
+                "counting",
+                "relayed",
+                "key",
+                # and what is
+                "submitted",
+                "accepted",
+                "expiring",  # the next one whose lifetime ends
+                "delaying",
+                "left",
+                "late",
+                "made",
+                "episodes",
+                "in_retry",
+                "open",
+                "free",
+                "under_way",
+                "waits",
+                "fresh",
+                "asking",  # the queue that has asked for a connection for longest
+                "last_asking",
+                "resubmits",  # the first
+                "last_resubmit",
+                "frozen",
+                "acts",
+                "taken",
+                "first_taken",
+                "due",
+            )
+        ),
+    ]
+)
+
+
+class State(NamedTuple):
+    """Everything that a transport knows: arrays of the types above."""
+
+    one: Array  # ONE, a single element
+    params: Floats  # of the retry rule
+    messages: Array
+    queues: Array
+    edges: Floats
+    counters: Array  # of each queue, or none
+    resubmits: Array  # of each queue, or none
+    pairs: Array
+    spells: Array
+    listed: Array  # SPELL; the code is the number of the list
+    lengths: Floats  # of attempts, by Code
+    taken: Floats  # by a smarthost within the hour: a ring
+    connections: Array
+    free: Array  # int32: connections that are not
+    under_way: Array  # int32: those that are, a heap by end
+    lines: Array  # of messages that wait alone; the first of fixed length, or each of one scan
+    naps: Array  # lines of queues that sleep
+    waits: Array  # int32: what waits for no fixed length, a heap by end
+    fresh: Array  # ASKING: queues that ask since this instant, a heap by id
+    due: Array  # int32
+    episodes: Array
+    attempts: Array
+    left: Array  # int32: messages in order of leaving
+    late: Array  # int32: messages whose delay notice was due
+    acts: Array
+
+
+BY_QUEUE, BY_MESSAGE = 0, 1
+FAMILIES: Final = {Family.QUEUE: BY_QUEUE, Family.MESSAGE: BY_MESSAGE}
+TIMER, AT_FAILED_ATTEMPT, WHEN_THE_NEXT_IS_LATE = 0, 1, 2
+EXPIRIES: Final = {
+    Expiry.TIMER: TIMER,
+    Expiry.AT_FAILED_ATTEMPT: AT_FAILED_ATTEMPT,
+    Expiry.WHEN_THE_NEXT_IS_LATE: WHEN_THE_NEXT_IS_LATE,
+}
+FREEZE, THAW, FORCE_RETRY, DELETE, LIMIT = 0, 1, 2, 3, 4
+DEEDS: Final = {Deed.FREEZE: FREEZE, Deed.THAW: THAW, Deed.FORCE_RETRY: FORCE_RETRY, Deed.DELETE: DELETE, Deed.LIMIT: LIMIT}
+COMING, READY, ALONE, UNDER_WAY, GONE = 0, 1, 2, 3, 4  # where a message is
+EXISTS, ACTIVE, ASLEEP, ICED, ASKS, FRESHLY, TOUCHED = 1, 2, 4, 8, 16, 32, 64  # flags of a queue
+SPARED: Final = 255
+IN_HEAP: Final = -2  # instead of a line
+DONE, FULL = 0, 1
+
+# Plain numbers, as the compiler takes them.
+OK, GREYLISTED, LISTED, EXPIRED_CODE = int(Code.OK), int(Code.GREYLISTED), int(Code.LISTED), int(Code.EXPIRED)
+TIMEOUT, REFUSED, BUSY, TOO_MUCH, TRY_LATER = (
+    int(Code.TIMEOUT),
+    int(Code.REFUSED),
+    int(Code.BUSY),
+    int(Code.TOO_MUCH),
+    int(Code.TRY_LATER),
+)
+FAILURES = sum(1 << code for code in CONNECTION_FAILURES)
+NOBODY = sum(1 << code for code in NO_HOST)
+FINAL = sum(1 << code for code in PERMANENT)
+LOOKED_UP = NOBODY | 1 << Code.DNS_TIMEOUT | 1 << Code.SERVFAIL
+DELIVERED, BOUNCED, EXPIRED, DELETED = int(Outcome.DELIVERED), int(Outcome.BOUNCED), int(Outcome.EXPIRED), int(Outcome.DELETED)
+SENT, NULL_SENDER, OFF = int(Dsn.SENT), int(Dsn.NULL_SENDER), int(Dsn.OFF)
+ANSWERED, EMPTY = int(EndedBy.ANSWERED), int(EndedBy.EMPTY)
+SESSION, RELAY_REFUSES = int(Draw.SESSION), int(Draw.RELAY_REFUSES)
+INTERVALS, CLAMPED_AGE, DOUBLING, EACH_RUN = retry.INTERVALS, retry.CLAMPED_AGE, retry.DOUBLING, retry.EACH_RUN
+
+_wait = _compiled(retry.wait)
+_next_failure = _compiled(retry.next_failure)
+_too_old = _compiled(retry.too_old)
+
+
+# --- the outside: what an attempt meets ---------------------------------------------------------------
+
+
+@_compiled
+def _mixed(z: Any) -> Any:
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+@_compiled
+def _die(key: int, first: int, second: int, third: int) -> float:
+    """`sim.streams.u` of three parts."""
+    gamma = np.uint64(0x9E3779B97F4A7C15)
+    z = _mixed(np.uint64(key) + gamma + np.uint64(first))
+    z = _mixed(z + gamma + np.uint64(second))
+    z = _mixed(z + gamma + np.uint64(third))
+    return np.float64(z >> np.uint64(11)) * 2.0**-53
+
+
+@_compiled
+def _connects(s: State, q: int) -> int:
+    """What opening a connection meets."""
+    one, queue = s.one[0], s.queues[q]
+    for k in range(len(s.spells)):
+        spell = s.spells[k]
+        if spell.since <= one.now < spell.until and (spell.hop == NONE or spell.hop == queue.hop):
+            return spell.code
+    if one.counting:
+        counter = s.counters[q]
+        counter.made += 1
+        if counter.made < counter.last:
+            return np.int64(counter.meets)
+        return np.int64(counter.ends) if (FAILURES | NOBODY) >> counter.ends & 1 else OK
+    if queue.code != 0:
+        return np.int64(queue.code)
+    passed = np.searchsorted(s.edges[queue.edge : queue.edge + queue.edges], one.now, side="right")
+    return np.int64(queue.bad) if passed % 2 else OK
+
+
+@_compiled
+def _accepts(s: State, q: int, m: int) -> int:
+    """What a host that answers says to the recipient."""
+    one, queue, message = s.one[0], s.queues[q], s.messages[m]
+    if one.relayed:
+        return _takes(s, message.pair)
+    if message.pair != NONE and math.isnan(s.pairs[message.pair].met):
+        s.pairs[message.pair].met = one.now
+    if queue.lists:
+        for k in range(len(s.listed)):
+            span = s.listed[k]
+            if span.since <= one.now < span.until and queue.lists >> span.code & 1:
+                return LISTED
+    if one.counting:
+        return np.int64(s.counters[q].ends)
+    if queue.greylists and one.now < s.pairs[message.pair].met + one.greylist_delay:
+        return GREYLISTED
+    return np.int64(message.says)
+
+
+@_compiled
+def _takes(s: State, pair: int) -> int:
+    """A smarthost takes any recipient, but not more than so many messages in an hour, and now and then not now."""
+    one, who = s.one[0], s.pairs[pair]
+    who.asked += 1
+    if _die(one.key, who.recipient, who.asked, RELAY_REFUSES) < one.refuses:
+        return TRY_LATER
+    if one.throttle < math.inf:
+        while one.taken > 0 and s.taken[one.first_taken] <= one.now - HOUR:
+            one.first_taken = (one.first_taken + 1) % len(s.taken)
+            one.taken -= 1
+        if one.taken >= one.throttle:
+            return TOO_MUCH
+        s.taken[(one.first_taken + one.taken) % len(s.taken)] = one.now
+        one.taken += 1
+    return OK
+
+
+@_compiled
+def _seconds(s: State, q: int, m: int, code: int, opens: bool) -> Seconds:
+    """How long an attempt holds its connection."""
+    one, queue, message = s.one[0], s.queues[q], s.messages[m]
+    if one.counting:
+        return s.counters[q].seconds
+    if LOOKED_UP >> code & 1:
+        return s.lengths[code]
+    if code in (TIMEOUT, REFUSED):
+        return s.lengths[code] * queue.times
+    detour = one.detour if opens and queue.detour else 0.0
+    if code == BUSY:
+        return s.lengths[code] + detour
+    spread = 0.5 + _die(one.key, message.id, message.attempts, SESSION)
+    length = one.session * spread * (1.0 if opens else 0.5) + message.size / one.bandwidth
+    return max(0.001, np.rint(length * 1048576.0) / 1048576.0) + detour
+
+
+# --- lines --------------------------------------------------------------------------------------------
+
+
+@_compiled
+def _stand_at_the_tail(s: State, q: int, m: int) -> None:
+    queue, message = s.queues[q], s.messages[m]
+    message.place, message.next, message.prev = READY, NONE, queue.tail
+    if queue.tail == NONE:
+        queue.head = m
+    else:
+        s.messages[queue.tail].next = m
+    queue.tail = m
+    queue.ready += 1
+
+
+@_compiled
+def _stand_at_the_head(s: State, q: int, m: int) -> None:
+    queue, message = s.queues[q], s.messages[m]
+    message.place, message.prev, message.next = READY, NONE, queue.head
+    if queue.head == NONE:
+        queue.tail = m
+    else:
+        s.messages[queue.head].prev = m
+    queue.head = m
+    queue.ready += 1
+
+
+@_compiled
+def _step_out(s: State, q: int, m: int) -> None:
+    """A message leaves the ready mail of its queue."""
+    queue, message = s.queues[q], s.messages[m]
+    if message.prev == NONE:
+        queue.head = message.next
+    else:
+        s.messages[message.prev].next = message.next
+    if message.next == NONE:
+        queue.tail = message.prev
+    else:
+        s.messages[message.next].prev = message.prev
+    queue.ready -= 1
+
+
+@_compiled
+def _into(items: Array, lines: Array, n: int, i: int) -> None:
+    """To the end of a line: items wait equally long, so it is in order of time."""
+    line, item = lines[n], items[i]
+    item.line, item.next, item.prev = n, NONE, line.tail
+    if line.tail == NONE:
+        line.head = i
+    else:
+        items[line.tail].next = i
+    line.tail = i
+
+
+@_compiled
+def _out_of(items: Array, lines: Array, i: int) -> None:
+    """Out of its line, from anywhere."""
+    item = items[i]
+    line = lines[item.line]
+    if item.prev == NONE:
+        line.head = item.next
+    else:
+        items[item.prev].next = item.next
+    if item.next == NONE:
+        line.tail = item.prev
+    else:
+        items[item.next].prev = item.prev
+    item.line = NONE
+
+
+@_compiled
+def _up(items: Array, heap: Array, k: int) -> None:
+    """Put the k-th of a heap where its time belongs, towards the front. Each item knows its place, in `prev`."""
+    i = heap[k]
+    while k > 0 and items[i].when < items[heap[(k - 1) // 2]].when:
+        heap[k] = heap[(k - 1) // 2]
+        items[heap[k]].prev = k
+        k = (k - 1) // 2
+    heap[k] = i
+    items[i].prev = k
+
+
+@_compiled
+def _down(items: Array, heap: Array, count: int, k: int) -> None:
+    """The same, towards the back."""
+    i = heap[k]
+    while True:
+        child = 2 * k + 1
+        if child >= count:
+            break
+        if child + 1 < count and items[heap[child + 1]].when < items[heap[child]].when:
+            child += 1
+        if items[i].when <= items[heap[child]].when:
+            break
+        heap[k] = heap[child]
+        items[heap[k]].prev = k
+        k = child
+    heap[k] = i
+    items[i].prev = k
+
+
+@_compiled
+def _pulled(items: Array, heap: Array, count: int, k: int) -> int:
+    """The k-th of `count`, taken out of a heap."""
+    i, last = heap[k], heap[count - 1]
+    if k < count - 1:
+        heap[k] = last
+        _up(items, heap, k)
+        _down(items, heap, count - 1, items[last].prev)
+    return i
+
+
+# --- waits --------------------------------------------------------------------------------------------
+
+
+@_compiled
+def _sets_in(s: State, items: Array, lines: Array, i: int, seconds: Seconds, fixed: bool) -> None:
+    """A message alone, or a queue, begins to wait. Lines of a fixed length are found by it, those of a scan by its number."""
+    one, item = s.one[0], items[i]
+    item.when = one.now + seconds
+    if fixed:
+        for n in range(len(lines)):
+            if lines[n].wait == seconds:
+                _into(items, lines, n, i)
+                return
+    elif one.kind in (CLAMPED_AGE, EACH_RUN):
+        every = s.params[2] if one.kind == CLAMPED_AGE else s.params[0]
+        _into(items, lines, np.int64(np.rint(item.when / every)) % len(lines), i)
+        return
+    item.line = IN_HEAP
+    s.waits[one.waits] = i
+    _up(items, s.waits, one.waits)
+    one.waits += 1
+
+
+@_compiled
+def _ceases(s: State, items: Array, lines: Array, i: int) -> None:
+    """It waits no longer."""
+    one, item = s.one[0], items[i]
+    if item.line == IN_HEAP:
+        _pulled(items, s.waits, one.waits, item.prev)
+        one.waits -= 1
+        item.line = NONE
+    elif item.line != NONE:
+        _out_of(items, lines, i)
+
+
+@_compiled
+def _resubmit_later(s: State, q: int) -> None:
+    one, entry = s.one[0], s.resubmits[q]
+    entry.at, entry.next, entry.prev = one.now + one.resubmit_after, NONE, one.last_resubmit
+    if one.last_resubmit == NONE:
+        one.resubmits = q
+    else:
+        s.resubmits[one.last_resubmit].next = q
+    one.last_resubmit = q
+
+
+@_compiled
+def _resubmit_not(s: State, q: int) -> None:
+    if len(s.resubmits) == 0 or s.resubmits[q].at == math.inf:
+        return
+    one, entry = s.one[0], s.resubmits[q]
+    if entry.prev == NONE:
+        one.resubmits = entry.next
+    else:
+        s.resubmits[entry.prev].next = entry.next
+    if entry.next == NONE:
+        one.last_resubmit = entry.prev
+    else:
+        s.resubmits[entry.next].prev = entry.prev
+    entry.at = math.inf
+
+
+# --- a message ----------------------------------------------------------------------------------------
+
+
+@_compiled
+def _settle(s: State, m: int, outcome: int) -> None:
+    """A message leaves; it stands in no line any more."""
+    one, message = s.one[0], s.messages[m]
+    message.place, message.outcome, message.when = GONE, outcome, one.now
+    if outcome in (BOUNCED, EXPIRED):
+        message.dsn = NULL_SENDER if message.null else SENT if one.reports else OFF
+    elif outcome == DELETED:
+        message.dsn = message.doomed
+    s.left[one.left] = m
+    one.left += 1
+
+
+@_compiled
+def _stand(s: State, m: int) -> None:
+    """Ready, at the tail."""
+    q = s.messages[m].queue
+    s.messages[m].when = s.one[0].now
+    _stand_at_the_tail(s, q, m)
+    _want(s, q)
+
+
+@_compiled
+def _wait_alone(s: State, m: int, seconds: Seconds) -> None:
+    """Out of the line, until it comes back by itself."""
+    one, message = s.one[0], s.messages[m]
+    if math.isnan(message.deferred):
+        message.deferred = one.now
+    message.place = ALONE
+    s.queues[message.queue].alone += 1
+    _sets_in(s, s.messages, s.lines, m, seconds, one.family == BY_QUEUE or one.kind in (INTERVALS, DOUBLING))
+
+
+@_compiled
+def _rejoin(s: State, m: int) -> None:
+    """A message that waited alone comes back."""
+    q = s.messages[m].queue
+    s.queues[q].alone -= 1
+    _joins(s, m)
+    _look_if_empty(s, q)
+
+
+# --- the families -------------------------------------------------------------------------------------
+
+
+@_compiled
+def _joins(s: State, m: int) -> None:
+    """Accepted, or back from waiting: to the tail; or it must wait with its queue, or (again) alone."""
+    one, message = s.one[0], s.messages[m]
+    queue = s.queues[message.queue]
+    if one.family == BY_MESSAGE:
+        if one.now < queue.when:
+            _suspended(s, m)
+        else:
+            _stand(s, m)
+        return
+    if queue.flags & ASLEEP and queue.episode == NONE:
+        _begin_retry(s, message.queue)
+    if queue.episode != NONE and math.isnan(message.deferred):
+        message.deferred = one.now
+    _stand(s, m)
+
+
+@_compiled
+def _queue_fails(s: State, q: int, code: int) -> None:
+    """The queue sleeps, and all its messages are deferred."""
+    one, queue = s.one[0], s.queues[q]
+    queue.flags &= ~ACTIVE
+    m = queue.head
+    while m != NONE:
+        if math.isnan(s.messages[m].deferred):
+            s.messages[m].deferred = one.now
+        m = s.messages[m].next
+    if queue.flags & ASLEEP:
+        return
+    episode = s.episodes[queue.episode]
+    queue.failures = _next_failure(one.kind, s.params, queue.failures, one.glitches >> code & 1 == 1)
+    queue.flags |= ASLEEP
+    seconds = _wait(one.kind, s.params, episode.since, one.now, queue.failures)
+    _sets_in(s, s.queues, s.naps, q, seconds, one.kind in (INTERVALS, DOUBLING))
+    if episode.failures == 1 and one.resubmit_after < math.inf:
+        _resubmit_later(s, q)
+
+
+@_compiled
+def _hop_fails(s: State, q: int) -> None:
+    """When so many connections in a row have failed, all others are deferred without an attempt."""
+    one, queue = s.one[0], s.queues[q]
+    queue.failures += 1
+    if one.suspend_for > 0.0 and queue.failures >= one.suspend_after:
+        queue.failures = 0
+        queue.when = math.floor(one.now) + one.suspend_for - 1.0
+        while queue.head != NONE:
+            m = queue.head
+            _step_out(s, q, m)
+            _suspended(s, m)
+
+
+@_compiled
+def _suspended(s: State, m: int) -> None:
+    """Deferred without an attempt."""
+    one, message = s.one[0], s.messages[m]
+    message.suspended += 1
+    if _too_old(one.expires == AT_FAILED_ATTEMPT, one.expiry, message.accepted, one.now):
+        _settle(s, m, EXPIRED)
+    else:
+        _refused(s, m)
+
+
+@_compiled
+def _refused(s: State, m: int) -> None:
+    """A message waits alone: for a fixed time where the queue retries, else by the schedule, counted from its acceptance."""
+    one, message = s.one[0], s.messages[m]
+    message.failures += 1
+    if one.family == BY_QUEUE:
+        _wait_alone(s, m, one.message_retry)
+        return
+    seconds = _wait(one.kind, s.params, message.accepted, one.now, message.failures)
+    late = one.expires == WHEN_THE_NEXT_IS_LATE and one.now + seconds > message.accepted + one.expiry
+    if late or 0 < one.most_attempts <= message.attempts:
+        _settle(s, m, EXPIRED)
+    else:
+        _wait_alone(s, m, seconds)
+
+
+@_compiled
+def _awake(s: State, q: int) -> None:
+    queue = s.queues[q]
+    _ceases(s, s.queues, s.naps, q)
+    queue.flags &= ~ASLEEP
+    queue.since = s.one[0].now
+    _want(s, q)
+
+
+# --- the queue ----------------------------------------------------------------------------------------
+
+
+@_compiled
+def _begin_retry(s: State, q: int) -> None:
+    one, queue = s.one[0], s.queues[q]
+    episode = s.episodes[one.episodes]
+    episode.hop, episode.since, episode.until, episode.seconds = queue.hop, one.now, math.nan, 0.0
+    episode.failures, episode.code, episode.ended = 0, 0, 0
+    queue.episode = one.episodes
+    one.episodes += 1
+    one.in_retry += 1
+
+
+@_compiled
+def _end_retry(s: State, q: int, ended: int) -> None:
+    one, queue = s.one[0], s.queues[q]
+    if queue.episode != NONE:
+        episode = s.episodes[queue.episode]
+        episode.until, episode.ended = one.now, ended
+        queue.episode = NONE
+        one.in_retry -= 1
+        _resubmit_not(s, q)
+
+
+@_compiled
+def _look_if_empty(s: State, q: int) -> None:
+    """An empty queue is in no episode, and forgets after a while."""
+    queue = s.queues[q]
+    if queue.ready + queue.alone == 0 and queue.open == 0 and math.isnan(queue.emptied):
+        _end_retry(s, q, EMPTY)
+        queue.emptied = s.one[0].now
+
+
+@_compiled
+def _want(s: State, q: int) -> None:
+    """Ask for a connection, if the queue may have one more."""
+    one, queue = s.one[0], s.queues[q]
+    if queue.flags & (ASLEEP | ASKS | ICED) or queue.ready == 0:
+        return
+    most = queue.ready + queue.open
+    if one.family == BY_QUEUE:
+        most = (most + one.per_connection - 1) // one.per_connection if queue.flags & ACTIVE else 1
+    if queue.open < most:
+        queue.flags |= ASKS | FRESHLY
+        k = one.fresh
+        one.fresh += 1
+        id = s.messages[queue.head].id
+        while k > 0 and id < s.fresh[(k - 1) // 2].id:
+            s.fresh[k] = s.fresh[(k - 1) // 2]
+            k = (k - 1) // 2
+        s.fresh[k].id, s.fresh[k].queue = id, q
+
+
+@_compiled
+def _first_fresh(s: State, k: int) -> int:
+    """The k-th of the queues that ask since this instant, taken out; the first has the smallest id."""
+    one = s.one[0]
+    q = s.fresh[k].queue
+    one.fresh -= 1
+    id, moved = s.fresh[one.fresh].id, s.fresh[one.fresh].queue
+    if k == one.fresh:
+        return q
+    while k > 0 and id < s.fresh[(k - 1) // 2].id:
+        s.fresh[k] = s.fresh[(k - 1) // 2]
+        k = (k - 1) // 2
+    while True:
+        child = 2 * k + 1
+        if child >= one.fresh:
+            break
+        if child + 1 < one.fresh and s.fresh[child + 1].id < s.fresh[child].id:
+            child += 1
+        if id <= s.fresh[child].id:
+            break
+        s.fresh[k] = s.fresh[child]
+        k = child
+    s.fresh[k].id, s.fresh[k].queue = id, moved
+    return q
+
+
+@_compiled
+def _ask(s: State, q: int) -> None:
+    """To the end of the line for a connection."""
+    one, queue = s.one[0], s.queues[q]
+    queue.flags &= ~FRESHLY
+    queue.later, queue.earlier = NONE, one.last_asking
+    if one.last_asking == NONE:
+        one.asking = q
+    else:
+        s.queues[one.last_asking].later = q
+    one.last_asking = q
+
+
+@_compiled
+def _ask_not(s: State, q: int) -> None:
+    """Give up the place in the line for a connection."""
+    one, queue = s.one[0], s.queues[q]
+    if not queue.flags & ASKS:
+        return
+    if queue.flags & FRESHLY:
+        for k in range(one.fresh):
+            if s.fresh[k].queue == q:
+                _first_fresh(s, k)
+                break
+    else:
+        if queue.earlier == NONE:
+            one.asking = queue.later
+        else:
+            s.queues[queue.earlier].later = queue.later
+        if queue.later == NONE:
+            one.last_asking = queue.earlier
+        else:
+            s.queues[queue.later].earlier = queue.earlier
+    queue.flags &= ~(ASKS | FRESHLY)
+
+
+@_compiled
+def _dispatch(s: State) -> None:
+    """Grant connections by (waiting since, id); a queue stopped by its own limit does not stop those behind it."""
+    one = s.one[0]
+    q = one.asking
+    while q != NONE and one.open < one.connections:
+        queue = s.queues[q]
+        later = queue.later
+        if queue.ready == 0 or queue.flags & (ASLEEP | ICED):
+            _ask_not(s, q)
+        elif queue.open < one.per_hop:
+            _ask_not(s, q)
+            _grant(s, q)
+        q = later
+    kept = 0
+    while one.fresh > 0 and one.open < one.connections:
+        q = _first_fresh(s, 0)
+        queue = s.queues[q]
+        if queue.ready > 0 and not queue.flags & (ASLEEP | ICED) and queue.open >= one.per_hop:
+            s.due[kept] = q
+            kept += 1
+            continue
+        queue.flags &= ~(ASKS | FRESHLY)
+        if queue.ready > 0 and not queue.flags & (ASLEEP | ICED):
+            _grant(s, q)
+    for k in range(kept):
+        s.queues[s.due[k]].flags &= ~(ASKS | FRESHLY)
+        _want(s, s.due[k])
+    while one.fresh > 0:
+        _ask(s, _first_fresh(s, 0))
+
+
+@_compiled
+def _grant(s: State, q: int) -> None:
+    one, queue = s.one[0], s.queues[q]
+    queue.open += 1
+    one.open += 1
+    one.free -= 1
+    c = s.free[one.free]
+    s.connections[c].carried = 0
+    _attempt(s, q, c, True)
+    _want(s, q)
+
+
+# --- an attempt ---------------------------------------------------------------------------------------
+
+
+@_compiled
+def _attempt(s: State, q: int, c: int, opens: bool) -> None:
+    """Carry the head message."""
+    one, queue, connection = s.one[0], s.queues[q], s.connections[c]
+    m = queue.head
+    message = s.messages[m]
+    _step_out(s, q, m)
+    message.place, message.prev = UNDER_WAY, c
+    connection.carried += 1
+    message.attempts += 1
+    message.waited += one.now - max(message.when, queue.since)
+    if math.isnan(message.first):
+        message.first = one.now
+    code = _connects(s, q) if opens else OK
+    if code == OK:
+        code = _accepts(s, q, m)
+    seconds = _seconds(s, q, m, code, opens)
+    message.held += seconds
+    made = s.attempts[one.made]
+    made.message, made.at, made.code, made.seconds = m, one.now, code, seconds
+    one.made += 1
+    connection.message, connection.code, connection.seconds, connection.when = m, code, seconds, one.now + seconds
+    s.under_way[one.under_way] = c
+    _up(s.connections, s.under_way, one.under_way)
+    one.under_way += 1
+
+
+@_compiled
+def _ended(s: State, m: int) -> None:
+    """An attempt is over: what follows for the message, then for the connection."""
+    one, message = s.one[0], s.messages[m]
+    q, c = message.queue, message.prev
+    queue, connection = s.queues[q], s.connections[c]
+    code = connection.code
+    message.code = code
+    final = one.final >> code & 1
+    failed = FAILURES >> code & 1 or (NOBODY >> code & 1 and not final)
+    if failed:
+        if queue.episode == NONE:
+            _begin_retry(s, q)
+        episode = s.episodes[queue.episode]
+        episode.failures += 1
+        episode.seconds += connection.seconds
+        episode.code = code
+        if one.family == BY_QUEUE:
+            _queue_fails(s, q, code)
+        else:
+            _hop_fails(s, q)
+    elif not NOBODY >> code & 1 and not queue.flags & ASLEEP:
+        queue.flags |= ACTIVE
+        queue.failures = 0
+        _end_retry(s, q, ANSWERED)
+    if code == OK:
+        _settle(s, m, DELIVERED)
+    elif final:
+        _settle(s, m, BOUNCED)
+    else:
+        if math.isnan(message.deferred):
+            message.deferred = one.now
+        if message.doomed != SPARED:
+            _settle(s, m, DELETED)
+        elif _too_old(one.expires == AT_FAILED_ATTEMPT, one.expiry, message.accepted, one.now):
+            _settle(s, m, EXPIRED)
+        elif failed and one.family == BY_QUEUE:
+            message.when = one.now
+            _stand_at_the_head(s, q, m)
+        else:
+            _refused(s, m)
+    more = queue.ready > 0 and not queue.flags & (ASLEEP | ICED) and not failed
+    if more and connection.carried < one.per_connection:
+        _attempt(s, q, c, NOBODY >> code & 1 == 1)
+    else:
+        queue.open -= 1
+        one.open -= 1
+        s.free[one.free] = c
+        one.free += 1
+        if queue.open == 0:
+            queue.flags &= ~ACTIVE
+        _look_if_empty(s, q)
+    _want(s, q)
+
+
+# --- what is due at an instant, by rank ----------------------------------------------------------------
+
+
+@_compiled
+def _act(s: State, act: Any) -> None:
+    """Rank 0: an administrator acts. What is under way goes on."""
+    one = s.one[0]
+    if act.deed == LIMIT:
+        if act.connections > 0:
+            one.connections = act.connections
+        if act.per_hop > 0:
+            one.per_hop = act.per_hop
+        return
+    if act.deed in (FREEZE, THAW) and not act.only_in_retry:
+        one.frozen = act.deed == FREEZE
+    for q in range(len(s.queues)):
+        queue = s.queues[q]
+        if not queue.flags & EXISTS or (act.only_in_retry and queue.episode == NONE):
+            continue
+        queue.flags |= TOUCHED
+        if act.deed == FREEZE and not queue.flags & ICED:
+            if not queue.flags & ASLEEP:
+                m = queue.head
+                while m != NONE:
+                    s.messages[m].waited += one.now - max(s.messages[m].when, queue.since)
+                    m = s.messages[m].next
+            queue.flags |= ICED
+            _ask_not(s, q)
+        elif act.deed == THAW and queue.flags & ICED:
+            queue.flags &= ~ICED
+            queue.since = one.now
+            _want(s, q)
+        elif act.deed == FORCE_RETRY and one.family == BY_QUEUE:
+            if queue.flags & ASLEEP:
+                _awake(s, q)
+        elif act.deed == FORCE_RETRY:
+            queue.when = 0.0
+    if act.deed == DELETE or (act.deed == FORCE_RETRY and one.family == BY_MESSAGE):
+        _act_on_mail(s, act)
+    for q in range(len(s.queues)):
+        s.queues[q].flags &= ~TOUCHED
+
+
+@_compiled
+def _act_on_mail(s: State, act: Any) -> None:
+    """Mail of the touched queues is deleted, or comes back from waiting."""
+    one = s.one[0]
+    one.due = 0
+    for m in range(one.accepted):
+        message = s.messages[m]
+        if not s.queues[message.queue].flags & TOUCHED:
+            continue
+        if act.deed == DELETE:
+            chosen = message.place != GONE and (act.kinds == NONE or act.kinds >> (message.id & 15) & 1)
+        else:
+            chosen = message.place == ALONE
+        if chosen:
+            s.due[one.due] = m
+            one.due += 1
+    _in_turn(s)
+    for k in range(one.due):
+        m = s.due[k]
+        message = s.messages[m]
+        if act.deed == FORCE_RETRY:
+            _ceases(s, s.messages, s.lines, m)
+            _rejoin(s, m)
+            continue
+        message.doomed = OFF if not act.report else NULL_SENDER if message.null else SENT if one.reports else OFF
+        if message.place != UNDER_WAY:
+            _take_out(s, m)
+            _settle(s, m, DELETED)
+    if act.deed == DELETE:
+        for q in range(len(s.queues)):
+            if s.queues[q].flags & TOUCHED:
+                _look_if_empty(s, q)
+
+
+@_compiled
+def _take_out(s: State, m: int) -> None:
+    message = s.messages[m]
+    if message.place == ALONE:
+        _ceases(s, s.messages, s.lines, m)
+        s.queues[message.queue].alone -= 1
+    else:
+        _step_out(s, message.queue, m)
+
+
+@_compiled
+def _expire(s: State, m: int) -> None:
+    """Rank 2: its lifetime is over. Under way, its attempt decides."""
+    message = s.messages[m]
+    if message.place == UNDER_WAY or message.place == GONE:
+        return
+    if message.code == 0:
+        message.code = EXPIRED_CODE
+    _take_out(s, m)
+    _settle(s, m, EXPIRED)
+    _look_if_empty(s, message.queue)
+
+
+@_compiled
+def _accept(s: State, m: int) -> None:
+    """Rank 5: it joins the queue of its next hop."""
+    one, q = s.one[0], s.messages[m].queue
+    queue = s.queues[q]
+    if not queue.flags & EXISTS:
+        queue.flags |= EXISTS | (ICED if one.frozen else 0)
+    if queue.emptied + one.forget_after <= one.now:
+        queue.failures = 0
+        queue.flags &= ~ASLEEP
+        _ceases(s, s.queues, s.naps, q)
+    queue.emptied = math.nan
+    _joins(s, m)
+    _look_if_empty(s, q)
+
+
+@_compiled
+def _earlier(s: State, m: int, other: int) -> bool:
+    """Is it this message's turn first, at one instant?"""
+    hop, other_hop = s.queues[s.messages[m].queue].hop, s.queues[s.messages[other].queue].hop
+    return hop < other_hop or (hop == other_hop and s.messages[m].id < s.messages[other].id)
+
+
+@_compiled
+def _in_turn(s: State) -> None:
+    """Sort what is due by (next hop, id)."""
+    one, due = s.one[0], s.due
+    for k in range(1, one.due):  # a heap, the last in turn first
+        m = due[k]
+        while k > 0 and _earlier(s, due[(k - 1) // 2], m):
+            due[k] = due[(k - 1) // 2]
+            k = (k - 1) // 2
+        due[k] = m
+    for end in range(one.due - 1, 0, -1):
+        m, due[end], k = due[end], due[0], 0
+        while 2 * k + 1 < end:
+            child = 2 * k + 1
+            if child + 1 < end and _earlier(s, due[child], due[child + 1]):
+                child += 1
+            if not _earlier(s, m, due[child]):
+                break
+            due[k] = due[child]
+            k = child
+        due[k] = m
+
+
+@_compiled
+def _attempts_end(s: State) -> None:
+    """Rank 1."""
+    one = s.one[0]
+    one.due = 0
+    while one.under_way > 0 and s.connections[s.under_way[0]].when == one.now:
+        s.due[one.due] = s.connections[_pulled(s.connections, s.under_way, one.under_way, 0)].message
+        one.under_way -= 1
+        one.due += 1
+    _in_turn(s)
+    for k in range(one.due):
+        _ended(s, s.due[k])
+
+
+@_compiled
+def _lifetimes_end(s: State) -> None:
+    """Rank 2."""
+    one = s.one[0]
+    if one.expires != TIMER:
+        return
+    one.due = 0
+    while one.expiring < one.accepted and s.messages[one.expiring].accepted + one.expiry <= one.now:
+        s.due[one.due] = one.expiring
+        one.due += 1
+        one.expiring += 1
+    _in_turn(s)
+    for k in range(one.due):
+        _expire(s, s.due[k])
+
+
+@_compiled
+def _waits_end(s: State) -> None:
+    """Rank 3: queues first, then messages, within each next hop."""
+    one = s.one[0]
+    while one.resubmits != NONE and s.resubmits[one.resubmits].at == one.now:
+        q = one.resubmits
+        _resubmit_not(s, q)
+        s.queues[q].failures = 0
+        _resubmit_later(s, q)
+        if s.queues[q].flags & ASLEEP:
+            _awake(s, q)
+    for n in range(len(s.naps)):
+        while s.naps[n].head != NONE and s.queues[s.naps[n].head].when == one.now:
+            _awake(s, s.naps[n].head)
+    while one.family == BY_QUEUE and one.waits > 0 and s.queues[s.waits[0]].when == one.now:
+        _awake(s, s.waits[0])
+    one.due = 0
+    for n in range(len(s.lines)):
+        while s.lines[n].head != NONE and s.messages[s.lines[n].head].when == one.now:
+            s.due[one.due] = s.lines[n].head
+            one.due += 1
+            _out_of(s.messages, s.lines, s.lines[n].head)
+    while one.family == BY_MESSAGE and one.waits > 0 and s.messages[s.waits[0]].when == one.now:
+        s.due[one.due] = s.waits[0]
+        one.due += 1
+        _ceases(s, s.messages, s.lines, s.waits[0])
+    _in_turn(s)
+    for k in range(one.due):
+        _rejoin(s, s.due[k])
+
+
+@_compiled
+def _notices_are_due(s: State) -> None:
+    """Rank 4."""
+    one = s.one[0]
+    if one.delay_notice == math.inf:
+        return
+    one.due = 0
+    while one.delaying < one.accepted and s.messages[one.delaying].accepted + one.delay_notice <= one.now:
+        s.due[one.due] = one.delaying
+        one.due += 1
+        one.delaying += 1
+    _in_turn(s)
+    for k in range(one.due):
+        if s.messages[s.due[k]].place != GONE and one.reports:
+            s.late[one.late] = s.due[k]
+            one.late += 1
+
+
+@_compiled
+def _mail_comes(s: State) -> None:
+    """Rank 5."""
+    one = s.one[0]
+    one.due = 0
+    while one.accepted < one.submitted and s.messages[one.accepted].accepted == one.now:
+        s.due[one.due] = one.accepted
+        one.due += 1
+        one.accepted += 1
+    _in_turn(s)
+    for k in range(one.due):
+        _accept(s, s.due[k])
+
+
+@_compiled
+def _next(s: State) -> Seconds:
+    """The next time at which something is due."""
+    one = s.one[0]
+    if one.acts > 0:
+        return one.now
+    at = math.inf
+    if one.under_way > 0:
+        at = s.connections[s.under_way[0]].when
+    if one.accepted < one.submitted:
+        at = min(at, s.messages[one.accepted].accepted)
+    for n in range(len(s.naps)):
+        if s.naps[n].head != NONE:
+            at = min(at, s.queues[s.naps[n].head].when)
+    for n in range(len(s.lines)):
+        if s.lines[n].head != NONE:
+            at = min(at, s.messages[s.lines[n].head].when)
+    if one.waits > 0:
+        at = min(at, s.queues[s.waits[0]].when if one.family == BY_QUEUE else s.messages[s.waits[0]].when)
+    if one.resubmits != NONE:
+        at = min(at, s.resubmits[one.resubmits].at)
+    if one.expires == TIMER:
+        while one.expiring < one.accepted and s.messages[one.expiring].place == GONE:
+            one.expiring += 1
+        if one.expiring < one.accepted:
+            at = min(at, s.messages[one.expiring].accepted + one.expiry)
+    if one.delay_notice < math.inf:
+        while one.delaying < one.accepted and s.messages[one.delaying].place == GONE:
+            one.delaying += 1
+        if one.delaying < one.accepted:
+            at = min(at, s.messages[one.delaying].accepted + one.delay_notice)
+    return at
+
+
+@_kept
+def play(s: State, until: Seconds) -> int:
+    """Play everything before `until`. DONE, or FULL where the logs of attempts and episodes need more room."""
+    one = s.one[0]
+    while True:
+        at = _next(s)
+        if at >= until:
+            one.now = until
+            return DONE
+        # an attempt takes a connection; an episode begins with an attempt's end or with mail that joins
+        if one.made + len(s.connections) > len(s.attempts) or one.episodes + len(s.queues) + len(s.connections) > len(s.episodes):
+            return FULL
+        one.now = at
+        for k in range(one.acts):
+            _act(s, s.acts[k])
+        one.acts = 0
+        _attempts_end(s)
+        _lifetimes_end(s)
+        _waits_end(s)
+        _notices_are_due(s)
+        _mail_comes(s)
+        _dispatch(s)
