@@ -1,8 +1,8 @@
 """Finished replications, kept in a folder, so that long work goes on where it was stopped.
 
 A replication is kept as soon as it is done, in a file of its own that appears whole or not at all. Its name is a digest of everything that
-decides it: scenario with its settings, policies, seed, number, program. So a folder may hold many scenarios, as a sweep has, and what
-another program has kept is never taken for ours. It belongs to one question, a scenario file and a seed, and to one process at a time.
+decides it: scenario with its settings, policies, seed, number, engine, program. So a folder may hold many scenarios, as a sweep has, and
+what another program has kept is never taken for ours. It belongs to one question, a scenario file and a seed, and to one process at a time.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Checkpoint:
         """Everything that decides a replication."""
         if self._last is None or self._last[0] is not task.scenario:
             self._last = task.scenario, _digest(task.scenario)
-        numbers = {"seed": task.seed, "replication": task.replication}
+        numbers = {"seed": task.seed, "replication": task.replication, "engine": task.engine}  # a result names the engine that played it
         return {"program": program(), "scenario": self._last[1], "policies": [*task.policies], **numbers}
 
     def _path(self, key: Key) -> Path:
