@@ -133,7 +133,7 @@ class Host:
                 self.force.absence[absence.mailbox] = absence.number
         for change in self.scenario.changes:
             if change.at == now and change.replies is not None:
-                self.force.replies_on[change.mailbox] = change.replies
+                self._switch(change.mailbox, change.replies)
             if change.at == now and change.policy and self.policy == self.scenario.policy:
                 self.breaker.close(now)
                 self._adopt(change.policy)
@@ -144,6 +144,14 @@ class Host:
         if now in self.looks[self.reply.breaker]:
             self.breaker.look(now, self.transport.in_retry())
         self.force.audience = self.breaker.narrow(self.reply.audience)
+
+    def _switch(self, mailbox: int, on: bool) -> None:
+        """A user switches his replies; some responders then forget whom he has answered."""
+        if self.force.replies_on[mailbox] != on and self.reply.responder.cleared:
+            self.history.clear(mailbox)
+            for own in self.owns.values():
+                own.clear(mailbox)
+        self.force.replies_on[mailbox] = on
 
     def _adopt(self, policy: str) -> None:
         """From now on this policy is in force."""
