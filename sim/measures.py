@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from sim import detection, diagnosis, legs, standing
+from sim import detection, diagnosis, legs, standing, tally
 from sim.counts import Steps
 from sim.mail import ATTRACTED, HERE, Answer, Code, Ints, Kind, Outcome, Truth, among, word
 from sim.policy.autoreply import POLICIES
@@ -32,7 +32,7 @@ class View:
 
     def __init__(self, record: Record) -> None:
         self.record, self.run = record, record.run
-        self.messages, self.queues = record.columns("messages"), record.columns("queues")
+        self.messages, self.queues, self.tallied = record.columns("messages"), record.columns("queues"), record.columns("tallied")
 
     @cached_property
     def autoreplies(self) -> Bools:
@@ -159,7 +159,16 @@ class View:
         """A percentile of the time in the queues of wanted outbound mail that arrived, from our acceptance on."""
         m = self.ended
         which = (m["kind"] == Kind.OUTBOUND) & (m["outcome"] == Outcome.DELIVERED)
-        return float(np.percentile(m["settled_at"][which] - m["accepted_at"][which], percent)) if which.any() else float("nan")
+        counted = self.tallied["kind"] == Kind.OUTBOUND
+        exact = m["settled_at"][which] - m["accepted_at"][which]
+        return tally.percentile(exact, self.tallied["delay"][counted], self.tallied["messages"][counted], percent)
+
+    def wanted_wait(self) -> float:
+        """The mean wait of wanted outbound mail for a connection."""
+        m, t = self.messages, self.tallied
+        which, counted = m["kind"] == Kind.OUTBOUND, t["kind"] == Kind.OUTBOUND
+        total = m["wait_seconds"][which].sum() + t["wait_seconds"][counted].sum()
+        return float(total) / max(1.0, float(which.sum() + t["messages"][counted].sum()))
 
     def writers(self) -> float:
         """Distinct wanted people outside who wrote to somebody absent whose replies were on."""
@@ -334,10 +343,7 @@ MEASURES: Final[Mapping[str, Measure]] = {
     "wanted_wait": Measure(
         "s",
         "mean wait of wanted outbound mail for a free connection",
-        lambda v: (
-            float(v.messages["wait_seconds"][v.messages["kind"] == Kind.OUTBOUND].sum())
-            / max(1.0, float((v.messages["kind"] == Kind.OUTBOUND).sum()))
-        ),
+        View.wanted_wait,
         1,
     ),
     **{name: entry for rule, what in detection.RULES.items() for name, entry in _alarms(rule, what).items()},
@@ -439,6 +445,8 @@ def summarise(record: Record, times: Floats, alert_limit: float) -> Summary:
     answers = {}
     for kind in (Kind.SPAM, Kind.WANTED):
         counts = np.bincount(m["answer"][m["kind"] == kind].astype(np.int64), minlength=len(Answer))
+        which = view.tallied["kind"] == kind
+        np.add.at(counts, view.tallied["answer"][which].astype(np.int64), view.tallied["messages"][which])
         answers[word(kind)] = {word(answer): int(counts[answer]) for answer in Answer if counts[answer]}
     return Summary(_measured(view), curves, view.retry.first_above(alert_limit), answers)
 

@@ -18,12 +18,12 @@ from sim import __version__
 __all__ = ["program"]
 
 _AFTERWARDS: Final = ("cli", "plots", "report")  # import-linter holds it: no run imports them
-_LIBRARIES: Final = ("numpy", "scipy", "simpy")
+_LIBRARIES: Final = ("numba", "numpy", "scipy", "simpy")
 
 
 @cache
 def program() -> str:
-    """One line: `mailflow-sim 0.1.0 (code 0a1b2c3d), Python 3.11, numpy 2.4.6, ...`."""
+    """One line: `mailflow-sim 0.1.0 (code 0a1b2c3d), Python 3.11, numba 0.61, ...`."""
     folder = Path(__file__).parent
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*.py"), key=lambda path: path.relative_to(folder).as_posix()):

@@ -27,7 +27,7 @@ from sim.errors import BadInput, BadOutput
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["RELAY", "SCHEMA", "Column", "EndedBy", "Record", "RunInfo", "Table", "Words"]
+__all__ = ["RELAY", "SCHEMA", "TALLIED", "Column", "EndedBy", "Record", "RunInfo", "Table", "Words"]
 
 Table = dict[str, npt.NDArray[Any]]
 
@@ -121,11 +121,23 @@ SCHEMA: Final[Mapping[str, Mapping[str, Column]]] = {
         "name": Column("object", "", "as in a log"),
         "place": Column("uint8", "", "class", mail.Place),
     },
+    "tallied": {
+        "hour": Column("int32", "h", "hour from the start, of its acceptance"),
+        "kind": Column("uint8", "", "kind of message", mail.Kind),
+        "place": Column("uint8", "", "class of next hop", mail.Place),
+        "outcome": Column("uint8", "", "how it ended", mail.Outcome),
+        "answer": Column("uint8", "", "why it was not replied to", mail.Answer),
+        "delay": Column("uint8", "", "step of its time in the queues, 9 % wide (`sim.tally.middle`); 0: it went through none"),
+        "messages": Column("int64", "", "how many"),
+        "wait_seconds": Column("float64", "s", "time they stood ready for want of a connection"),
+        "connection_seconds": Column("float64", "s", "connection time they used"),
+    },
     "relay_messages": _MESSAGES,
     "relay_queues": _QUEUES,
     "relay_attempts": _ATTEMPTS,
 }
 RELAY: Final = ("relay_messages", "relay_queues", "relay_attempts")  # a smarthost's; empty, and not saved, where there is none
+TALLIED: Final = "tallied"  # counts in place of rows, in runs of large offices (`sim.tally`); else empty, and not saved
 
 
 class Words:
@@ -158,6 +170,7 @@ class RunInfo:
     alarms: dict[str, float] = field(default_factory=dict)  # limits of the rules in `sim.detection`, and "poll"
     relay: str = ""  # what a smarthost that took all outbound mail runs; empty: mail went to each domain's own host
     relay_queued: int = 0  # as `queued`, at the smarthost
+    tallied: bool = False  # what nothing follows from is counted in a table of its own, and attempts are counted by the hour only
 
 
 @dataclass(eq=False)
@@ -170,7 +183,7 @@ class Record:
 
     def columns(self, table: str) -> Table:
         """The arrays of one table; addresses and domains are made when first asked for."""
-        if table in RELAY and table not in self.tables:
+        if table in (*RELAY, TALLIED) and table not in self.tables:
             self.tables[table] = {name: np.zeros(0, dtype=column.dtype) for name, column in SCHEMA[table].items()}
         if table not in self.tables:
             self.tables.update(_names(self.tables["messages"], self.words))
@@ -217,6 +230,11 @@ class Record:
     def attempts(self) -> pd.DataFrame:
         """One row per delivery attempt."""
         return self.frame("attempts")
+
+    @cached_property
+    def tallied(self) -> pd.DataFrame:
+        """Counts of the messages that have no row, in a run of a large office."""
+        return self.frame("tallied")
 
     @cached_property
     def relay_messages(self) -> pd.DataFrame:
@@ -268,7 +286,7 @@ class Record:
 
     def _saved(self) -> list[str]:
         """The tables that are written."""
-        return [table for table in SCHEMA if self.run.relay or table not in RELAY]
+        return [table for table in SCHEMA if (self.run.relay or table not in RELAY) and (self.run.tallied or table != TALLIED)]
 
     @classmethod
     def load(cls, directory: str | os.PathLike[str]) -> Record:
@@ -280,7 +298,7 @@ class Record:
             info = json.loads((source / "run.json").read_text(encoding="utf-8"))
             tables: dict[str, Table] = {}
             for table, columns in SCHEMA.items():
-                if table in RELAY and not info.get("relay"):
+                if (table in RELAY and not info.get("relay")) or (table == TALLIED and not info.get("tallied")):
                     continue
                 frame = pd.read_parquet(source / f"{table}.parquet")
                 tables[table] = {

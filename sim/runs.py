@@ -15,10 +15,12 @@ from sim.record import Record
 from sim.scenario import Scenario
 from sim.server.host import Host
 from sim.server.transport.engines import Asked, chosen
+from sim.tally import Tally
 
-__all__ = ["Task", "attempts", "run", "runs"]
+__all__ = ["ROWS", "Task", "attempts", "rows", "run", "runs", "tallied"]
 
-_CHUNK = 1_000_000  # mailbox-hours of mail that are drawn and played at a time; results do not depend on it
+_CHUNK = 100_000  # mailbox-hours of mail that are drawn and played at a time; results do not depend on it
+ROWS = 3_000_000  # messages of a run above which those that nothing follows from are counted and have no row
 _ATTEMPTS = 50  # that a message to somebody who is away leads to, about, where all are answered: most go to hosts that answer nobody
 
 
@@ -46,11 +48,33 @@ def runs(scenario: Scenario, policies: Sequence[str], seed: int, replication: in
     """A replication under each policy, on the same workload and world."""
     world = realise.world(scenario, seed, replication)
     chunk = max(1, _CHUNK // scenario.document.office.mailboxes)
-    workload = list(realise.hours(scenario, seed, replication, world, chunk))
     gated = realise.attracted(scenario, seed, replication, world)
+    if tallied(scenario):  # drawn anew for each policy: it would not fit into memory
+        for policy in policies:
+            tally = Tally()
+            workload = realise.hours(scenario, seed, replication, world, chunk, tally)
+            picked = chosen(engine, attempts(scenario, policy))
+            yield Host(scenario, policy, seed, replication, world, workload, gated, picked, tally).run()
+        return
+    small = list(realise.hours(scenario, seed, replication, world, chunk))
     for policy in policies:
         picked = chosen(engine, attempts(scenario, policy))
-        yield Host(scenario, policy, seed, replication, world, workload, gated, picked).run()
+        yield Host(scenario, policy, seed, replication, world, small, gated, picked).run()
+
+
+def rows(scenario: Scenario) -> float:
+    """About how many messages arrive or leave in a run."""
+    doc, boxes = scenario.document, scenario.document.office.mailboxes
+    each = doc.spam.rate + doc.wanted.into + doc.wanted.out + doc.wanted.lists + doc.wanted.internal
+    return (boxes * each + doc.spam.unknown_recipients) * scenario.horizon
+
+
+def tallied(scenario: Scenario) -> bool:
+    """Is what nothing follows from counted and not kept? Where something may follow from any mail, a row is kept for all of it."""
+    doc = scenario.document
+    follows = doc.loops is not None or scenario.relay is not None or scenario.replay is not None or bool(scenario.causes)
+    known = any(scenario.reply_policy(name).audience is Audience.KNOWN for name in scenario.policies)
+    return rows(scenario) > ROWS and not (follows or known)
 
 
 def attempts(scenario: Scenario, policy: str) -> float:

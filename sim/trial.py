@@ -94,6 +94,7 @@ class _Player:
         times = tuple(sorted({entry.key[1] for entry in wanted if entry.key[1] is not None}))
         tasks = [Task(one, policies, self.seed, number, times) for one in scenarios for number in numbers]
         found: list[Row] = [{} for _ in tasks]
+        self.progress(what, 0, len(tasks))
         for done, (number, row) in enumerate(workers.spread(self.executor, play, tasks), start=1):
             found[number] = row
             self.progress(what, done, len(tasks))

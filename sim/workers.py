@@ -28,7 +28,7 @@ from sim.server.transport.engines import Asked, settled
 
 __all__ = ["Pool", "Progress", "Task", "play", "pool", "spread", "workers"]
 
-Progress = Callable[[str, int, int], None]
+Progress = Callable[[str, int, int], None]  # what is played, how many are done, of how many; 0 done at the beginning of a step
 _ENDED: Final = "a worker process has ended before its time (killed, or out of memory)"
 A = TypeVar("A")
 B = TypeVar("B")
@@ -121,6 +121,8 @@ class Pool:
         found = [None if self.kept is None else self.kept.find(task) for task in tasks]
         missing = [number for number, result in enumerate(found) if result is None]
         what += f", {len(tasks) - len(missing)} kept" * (len(missing) < len(tasks))
+        if missing:
+            self.progress(what, 0, len(missing))
         try:
             for done, (place, result) in enumerate(spread(self.executor, play, [tasks[number] for number in missing]), start=1):
                 found[missing[place]] = result

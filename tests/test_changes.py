@@ -157,3 +157,59 @@ def test_the_story_marks_an_act_and_prose_tells_of_it(tmp_path):
     result = experiment.compare(where, ["external"], replications=1, jobs=1, bands=False)
     assert "delete autoreplies without a DSN" in plots.svg(plots.story(result))
     assert "Done to the queues by hand: delete autoreplies without a DSN (day 2 12:00" in what_happened(where, runs.run(where))
+
+
+SWITCHED = """title = "Replies switched within an absence"
+days = 6
+[server]
+profile = "{server}"
+policy = "external"
+[office]
+mailboxes = 3
+people = ["ann", "bob"]
+[spam]
+mailboxes = {{ ann = "60/mailbox/day", bob = "60/mailbox/day" }}
+[[absence]]
+who = "ann"
+[[absence]]
+who = "bob"
+"""
+OFF, ON = (f'at = "day {day}"\nmailbox = "ann"\nreplies = "{to}"' for day, to in ((3, "off"), (4, "on")))
+
+
+def answered(folder: Path, server: str, *changes: str) -> dict[str, np.ndarray]:
+    """Whom Ann and Bob answered, and when: float64[n, 2] of each."""
+    where = scenario(folder, *changes, story=SWITCHED.format(server=server))
+    m = runs.run(where).columns("messages")
+    mine = m["kind"] == Kind.AUTOREPLY
+    to = dict(zip(m["id"].tolist(), m["recipient"].tolist(), strict=True))
+    by = np.array([to[cause] for cause in m["caused_by"][mine].tolist()])
+    return {who: np.column_stack([m["recipient"][mine], m["accepted_at"][mine]])[by == where.mailbox(who)] for who in ("ann", "bob")}
+
+
+def repeats(found: np.ndarray) -> int:
+    """How many replies went to somebody who had one before."""
+    return len(found) - len(np.unique(found[:, 0]))
+
+
+def test_exchange_forgets_whom_it_answered_when_the_user_switches_her_replies_off_and_on(tmp_path):
+    # FACTS S55. With one reply per sender and absence, a second one needs a history that was cleared; a third would need another switch.
+    found = answered(tmp_path, "exchange-2003", OFF, ON)
+    assert repeats(found["ann"]) > 0
+    assert repeats(found["bob"]) == 0  # his were not switched
+    for who in np.unique(found["ann"][:, 0]):
+        times = found["ann"][found["ann"][:, 0] == who, 1]
+        assert (times < 2 * DAY + HOUR).sum() <= 1
+        assert (times >= 3 * DAY).sum() <= 1
+
+
+def test_a_responder_of_which_no_source_says_so_remembers_across_a_switch(tmp_path):
+    # Dovecot's Pigeonhole keeps every entry for its period of seven days, longer than the run
+    assert repeats(answered(tmp_path, "postfix", OFF, ON)["ann"]) == 0
+
+
+def test_replies_that_are_switched_to_what_they_are_forget_nothing(tmp_path):
+    still = 'at = "day 3"\nmailbox = "ann"\nreplies = "on"'
+    plain, same = (answered(tmp_path, "exchange-2003", *changes) for changes in ((), (still,)))
+    assert repeats(same["ann"]) == 0
+    assert np.array_equal(plain["ann"], same["ann"])

@@ -61,6 +61,19 @@ def test_a_folder_that_holds_something_else_is_refused_and_left_as_it_is(tmp_pat
     with pytest.raises(BadInput, match="is a file; name a directory"):
         started(tmp_path / "short.toml", story)
     assert [path.name for path in tmp_path.iterdir()] == ["short.toml"]
+    mine = tmp_path / "mine" / "runs"  # a folder of somebody's own that is called like one of ours
+    mine.mkdir(parents=True)
+    (mine / ".draft.part").write_text("x")
+    with pytest.raises(BadInput, match="is not empty and holds no replications"):
+        started(tmp_path / "mine", story)
+    assert (mine / ".draft.part").exists()
+
+
+def test_a_folder_that_was_stopped_before_it_was_signed_is_taken(tmp_path, story):
+    (tmp_path / "kept" / "runs").mkdir(parents=True)
+    (tmp_path / "kept" / guard.GUARD).write_bytes(b"")
+    started(tmp_path / "kept", story)
+    assert (tmp_path / "kept" / "question.json").exists()
 
 
 def test_what_another_program_has_kept_is_not_used_and_that_is_said(tmp_path, story, monkeypatch):
@@ -82,10 +95,11 @@ def test_nothing_that_decides_a_replication_is_left_out_of_its_key(tmp_path, sto
         Task(story, ("off", "external"), 1, 0),
         Task(story, ("off",), 2, 0),
         Task(story, ("off",), 1, 1),
+        Task(story, ("off",), 1, 0, "kernel"),
     ]
     with checkpoint.opened(tmp_path / "kept", story, 1) as mine:
         mine.keep(task, workers.play(task))
-        assert [mine.find(other) for other in others] == [None] * 5
+        assert [mine.find(other) for other in others] == [None] * len(others)
         assert mine.find(Task(sim.load(tmp_path / "short.toml"), ("off",), 1, 0)) is not None
 
 
@@ -224,9 +238,9 @@ def test_a_comparison_of_functions_goes_on_and_a_changed_function_is_played(tmp_
         )
         return steps
 
-    assert played(OWN) == ["runs 1/2", "runs 2/2"]
+    assert played(OWN) == ["runs 0/2", "runs 1/2", "runs 2/2"]
     assert played(OWN) == []
-    assert played(OWN.replace("FEW = 2", "FEW = 3")) == ["runs 1/2", "runs 2/2"]
+    assert played(OWN.replace("FEW = 2", "FEW = 3")) == ["runs 0/2", "runs 1/2", "runs 2/2"]
 
 
 def model(task: Task) -> dict[str, Summary]:
@@ -301,7 +315,7 @@ def test_progress_counts_only_what_is_played_now(story, tmp_path, monkeypatch):
         resume=tmp_path / "kept",
         progress=lambda what, done, total: seen.append((what, done, total)),
     )
-    assert seen == [("runs, 4 kept", done, 6) for done in range(1, 7)]
+    assert seen == [("runs, 4 kept", done, 6) for done in range(7)]
 
 
 def test_the_time_left_is_that_of_the_rest_at_the_pace_so_far():
@@ -309,3 +323,4 @@ def test_the_time_left_is_that_of_the_rest_at_the_pace_so_far():
     assert time_left(3600.0, 1, 49) == "about 2 d left"
     assert time_left(0.001, 1, 2) == "about 1 s left"
     assert time_left(60.0, 8, 8) == ""
+    assert time_left(60.0, 0, 8) == ""

@@ -152,6 +152,19 @@ def test_an_answer_that_depends_on_replications_says_what_they_leave_open_and_ho
     assert "3 runs leave external open" in repr(wide)
 
 
+def test_no_assumption_is_said_to_decide_where_chance_does():
+    chance = verdict(told("partners-only", 8.0, 0, spread=1), told("external", 14, 100))
+    played = experiment.compare(STORY, ["external"], replications=1, jobs=1, bands=False)
+    item = next(i for i in STORY.assumed() if i.key == "spam.unresolvable")
+    low, high = (told("external", 14, strangers) for strangers in (60, 150))
+    bands = [Band(v, o.measures, o.runs) for v, o in ((item.low, low), (item.high, high))]
+    assumptions = (Assumption(item, played.policies["external"].measures, *bands),)
+    found = report.answer(replace(played, verdict=chance, assumptions=assumptions)).decided
+    assert found[0] == "No assumed input would decide it alone. The numbers depend most on these:"
+    assert found[1].startswith("- ")
+    assert "spam.unresolvable" in found[1]
+
+
 def test_the_answer_leans_with_the_ends_of_the_intervals():
     # 10 wanted against 10.1 strangers: by the means no, at the upper end of the interval yes. t(2) s / sqrt 3 = 4.303 x 5 / 1.732 = 12.4
     policies = {o.name: o for o in (told("internal-only", 0, 0), told("external", 10, 10.1, spread=5))}

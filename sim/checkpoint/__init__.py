@@ -1,8 +1,8 @@
 """Finished replications, kept in a folder, so that long work goes on where it was stopped.
 
 A replication is kept as soon as it is done, in a file of its own that appears whole or not at all. Its name is a digest of everything that
-decides it: scenario with its settings, policies, seed, number, program. So a folder may hold many scenarios, as a sweep has, and what
-another program has kept is never taken for ours. It belongs to one question, a scenario file and a seed, and to one process at a time.
+decides it: scenario with its settings, policies, seed, number, engine, program. So a folder may hold many scenarios, as a sweep has, and
+what another program has kept is never taken for ours. It belongs to one question, a scenario file and a seed, and to one process at a time.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Checkpoint:
         """Everything that decides a replication."""
         if self._last is None or self._last[0] is not task.scenario:
             self._last = task.scenario, _digest(task.scenario)
-        numbers = {"seed": task.seed, "replication": task.replication}
+        numbers = {"seed": task.seed, "replication": task.replication, "engine": task.engine}  # a result names the engine that played it
         return {"program": program(), "scenario": self._last[1], "policies": [*task.policies], **numbers}
 
     def _path(self, key: Key) -> Path:
@@ -94,7 +94,7 @@ def opened(folder: str | os.PathLike[str], scenario: Scenario, seed: int) -> Ite
     _make(place)
     with guard.alone(place):
         _same_question(place, scenario, seed)
-        for part in (place / _RUNS).glob(f"*{_PART}"):  # of a process that was killed: nobody else is here
+        for part in (place / _RUNS).glob(f".*.json.gz.*{_PART}"):  # of a process that was killed: nobody else is here
             part.unlink(missing_ok=True)
         kept = Checkpoint(place)
         try:
@@ -105,9 +105,11 @@ def opened(folder: str | os.PathLike[str], scenario: Scenario, seed: int) -> Ite
 
 
 def _make(place: Path) -> None:
-    """Make a folder that is none yet, or is empty."""
+    """Make a folder that is none yet, is empty, or is one of ours."""
     try:
-        if place.is_dir() and not (place / _RUNS).is_dir() and any(place.iterdir()):
+        there = {path.name for path in place.iterdir()} if place.is_dir() else set()
+        begun = there <= {guard.LOCK, guard.GUARD, _RUNS} and not any((place / _RUNS).glob("*"))  # and stopped before it was signed
+        if _QUESTION not in there and not begun:
             raise BadInput(str(place), "is not empty and holds no replications: name a new directory")
         (place / _RUNS).mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
@@ -144,14 +146,15 @@ def _same_question(place: Path, scenario: Scenario, seed: int) -> None:
 
 
 def _digest(scenario: Scenario) -> str:
-    """Identity of a scenario with its settings, files of mail and functions."""
-    parts = [scenario.sha256()]
+    """Identity of a scenario with its settings, files of mail and functions. What its file says counts word for word: `sha256` leaves out
+    what decides nothing, and to play something again costs less than to be wrong about that."""
+    parts = [scenario.sha256(), json.dumps(scenario.plain, sort_keys=True, default=str)]
     for name, function in scenario.functions.items():
         try:
             parts += [name, text(function)]
         except Unclear as error:
             raise BadInput("resume", f"policy {name!r} cannot be known again: {error}; leave out resume, or rewrite it") from None
-    return parts[0] if len(parts) == 1 else hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -146,10 +146,9 @@ def _bar(quiet: bool) -> Iterator[Progress]:
         def show(what: str, done: int, total: int) -> None:
             nonlocal since
             now = time.monotonic()
+            since = now if done == 0 else since
             left = time_left(now - since, done, total)
             bar.update(task, description=what, completed=done, total=total, visible=now - began > 1.0, left=left)
-            if done == total:  # the next step begins
-                since = now
 
         yield show
 
@@ -158,5 +157,4 @@ def time_left(took: float, done: int, total: int) -> str:
     """How long the rest of a step takes, in words, if it goes on as before: `done` of `total` took so many seconds."""
     from sim.units import words
 
-    seconds = took / done * (total - done)
-    return f"about {words(max(1.0, round(seconds)))} left" if done < total else ""
+    return f"about {words(max(1.0, round(took / done * (total - done))))} left" if 0 < done < total else ""

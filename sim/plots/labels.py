@@ -94,6 +94,7 @@ def _chosen(places: Sequence[_Places]) -> dict[int, int]:
 
 
 def _places(sheet: Sheet, ax: Axes, label: Label, marks: Sequence[Floats]) -> _Places:
+    """The places of a label that keep within the panel and whose leader keeps clear of the marks of others."""
     dpi, frame = sheet.figure.dpi, ax.get_window_extent()
     w, h = (inches * dpi for inches in sheet.extent(label.text, LABEL, label.weight))
     drawn, others = np.concatenate(sheet.lines), [(float(x), float(y)) for at in marks for x, y in at]

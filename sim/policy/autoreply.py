@@ -68,6 +68,7 @@ class Responder:
     history: int = UNLIMITED  # senders remembered per absence
     forgets: bool = False  # a full history forgets its oldest sender; else whoever does not fit is answered every time
     rate_limit: float = math.inf  # replies of a mailbox within any hour
+    cleared: bool = False  # who was answered is forgotten when the user switches his replies off or on
 
     def minds(self, flag: Flag) -> bool:
         """Is mail with this flag left unanswered?"""
@@ -126,6 +127,11 @@ class History:
 
     seen: dict[tuple[int, int], dict[int, Seconds]] = field(default_factory=dict)  # (mailbox, absence) -> sender -> last answer
     sent: dict[int, deque[Seconds]] = field(default_factory=dict)  # mailbox -> its replies of the last hour; only with a rate limit
+
+    def clear(self, mailbox: int) -> None:
+        """A mailbox has answered nobody yet; what counts towards a rate limit stays."""
+        for key in [key for key in self.seen if key[0] == mailbox]:
+            del self.seen[key]
 
 
 def grant(history: History, responder: Responder, at: Seconds, mailbox: int, absence: int, sender: int) -> Answer:

@@ -70,6 +70,11 @@ class Own:
         """It was answered."""
         self.answered[mailbox, absence, sender] += 1
 
+    def clear(self, mailbox: int) -> None:
+        """A mailbox has answered nobody yet."""
+        for key in [key for key in self.answered if key[0] == mailbox]:
+            del self.answered[key]
+
 
 def described(function: Function) -> str:
     """What tells two functions apart: the text of one, else its name."""

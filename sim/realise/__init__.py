@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from sim.mail import NULL_SENDER, Kind, Truth
+from sim.mail import NULL_SENDER, Ints, Kind, Truth
 from sim.realise.attracted import attracted
 from sim.realise.away import Away
 from sim.realise.causes import Causes, spells, unknown_senders
@@ -21,7 +21,8 @@ from sim.realise.replayed import replayed
 from sim.realise.spam import Spam
 from sim.scenario import Scenario
 from sim.streams import Generators
-from sim.units import HOUR, Seconds
+from sim.tally import Tally
+from sim.units import HOUR, Floats, Seconds
 from sim.workload import Rows, in_order, join
 from sim.world import Fates, World
 
@@ -60,13 +61,16 @@ def world(scenario: Scenario, seed: int, replication: int) -> World:
     return World.of(seed, replication, scenario.horizon, fates, spells(scenario))
 
 
-def hours(scenario: Scenario, seed: int, replication: int, outside: World, chunk: int = 1) -> Iterator[tuple[Seconds, Rows]]:
+def hours(
+    scenario: Scenario, seed: int, replication: int, outside: World, chunk: int = 1, tally: Tally | None = None
+) -> Iterator[tuple[Seconds, Rows]]:
     """The workload: (end of the chunk, rows that arrive before it), `chunk` hours at a time, in order of time.
 
-    Rows are numbered in order of (hour, time, kind); those of rival causes have numbers of their own."""
+    Rows are numbered in order of (hour, time, kind); those of rival causes have numbers of their own. tally: counts what people write to
+    people who are there, which is then left out."""
     generators = Generators(seed, replication)
     causes = Causes(scenario, generators, outside)
-    for first, last, drawn in _drawn(scenario, seed, replication, chunk):
+    for first, last, drawn in _drawn(scenario, seed, replication, chunk, tally):
         rows = drawn.take(slice(None))
         rows.truth = rows.truth.copy()
         rows.unresolvable = rows.unresolvable.copy()
@@ -80,15 +84,15 @@ def hours(scenario: Scenario, seed: int, replication: int, outside: World, chunk
         yield last * HOUR, in_order([rows, causes.rows(range(first, last))])
 
 
-def _drawn(scenario: Scenario, seed: int, replication: int, chunk: int) -> Iterator[tuple[int, int, Rows]]:
+def _drawn(scenario: Scenario, seed: int, replication: int, chunk: int, tally: Tally | None) -> Iterator[tuple[int, int, Rows]]:
     """What was drawn, before it is known what the outside makes of it: (first hour, last, rows). Scenarios that differ in the outside, the
     server or the replies draw the same, so what is small is kept for the next one."""
     key = (scenario.drawn_sha256, seed, replication, chunk)
     kept = _kept.get(key)
-    if kept is not None:
+    if kept is not None and tally is None:
         yield from kept
         return
-    draw, found, rows = _Draw(scenario, seed, replication), [], 0
+    draw, found, rows = _Draw(scenario, seed, replication, tally), [], 0
     count = round(scenario.horizon / HOUR)
     for first in range(0, count, chunk):
         last = min(first + chunk, count)
@@ -97,7 +101,7 @@ def _drawn(scenario: Scenario, seed: int, replication: int, chunk: int) -> Itera
         yield found[-1]
         if rows > _KEPT_ROWS:
             found.clear()
-    if rows <= _KEPT_ROWS:
+    if rows <= _KEPT_ROWS and tally is None:
         while len(_kept) >= _KEPT:
             del _kept[next(iter(_kept))]
         _kept[key] = found
@@ -111,23 +115,32 @@ _kept: dict[tuple[str, int, int, int], list[tuple[int, int, Rows]]] = {}
 class _Draw:
     """Puts the pieces of each hour together and numbers the rows."""
 
-    def __init__(self, scenario: Scenario, seed: int, replication: int) -> None:
+    def __init__(self, scenario: Scenario, seed: int, replication: int, tally: Tally | None) -> None:
         generators = Generators(seed, replication)
         self.spam, self.people = Spam(scenario, generators), People(scenario, generators)
         self.replayed = replayed(scenario)
-        self.away = Away(scenario.absences)
+        self.away, self.tally = Away(scenario.absences), tally
         self.rows = 0
 
     def hours(self, first: int, last: int) -> Rows:
         """The rows of hours [first, last), numbered. Dice are thrown hour by hour, what they mean is worked out for all at once."""
         span = range(first, last)
-        parts = [self.spam.rows(span), *self.people.rows(span)]
+        spam = self.spam.rows(span)
+        parts = [(spam.at, np.arange(len(spam)), spam), *self.people.rows(span, self.away, self.tally)]
         for real in self.replayed:
-            parts.append(real.take(slice(*np.searchsorted(real.at, (first * HOUR, last * HOUR)))))
-        rows = join([part for part in parts if len(part)])
-        rows = rows.take(np.argsort(rows.at, kind="stable"))
-        writer = np.where(rows.kind == Kind.OUTBOUND, rows.mailbox, np.where(rows.kind == Kind.INTERNAL, rows.sender, -1))
-        rows = rows.take(~self.away(writer, rows.at))
-        rows.row = np.arange(self.rows, self.rows + len(rows), dtype=np.int64)
-        self.rows += len(rows)
-        return rows
+            rows = real.take(slice(*np.searchsorted(real.at, (first * HOUR, last * HOUR))))
+            parts.append((rows.at, np.arange(len(rows)), rows))
+        return self._numbered(parts)
+
+    def _numbered(self, parts: list[tuple[Floats, Ints, Rows]]) -> Rows:
+        """One piece, in order of time. A part is the times of all its messages, which ones of them have rows, and these."""
+        order = np.argsort(np.concatenate([at for at, _, _ in parts]), kind="stable")
+        number = np.empty(len(order), dtype=np.int64)
+        number[order] = np.arange(self.rows, self.rows + len(order))
+        first = 0
+        for at, which, rows in parts:
+            rows.row = number[first + which]
+            first += len(at)
+        self.rows += len(order)
+        rows = join([rows for _, _, rows in parts if len(rows)])
+        return rows.take(np.argsort(rows.row))

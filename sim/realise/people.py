@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
 
-from sim.mail import HERE, Flag, Ints, Kind, Place, Truth, address
+from sim.mail import HERE, Answer, Flag, Ints, Kind, Outcome, Place, Truth, address
 from sim.realise.arrived import BLOCK, DICE, arrived, sizes
+from sim.realise.away import Away
 from sim.scenario import Scenario, schema
 from sim.streams import Draw, Generators
+from sim.tally import Tally
 from sim.units import HOUR, Floats, grid
 from sim.workload import Rows
 from sim.world import TYPO
@@ -40,11 +43,30 @@ class People:
         self.first = doc.start.weekday() * 24
         regular = 1.0 / np.arange(1, doc.wanted.correspondents + 1)  # a few write often: Zipf
         self.regular = np.cumsum(regular / regular.sum())
+        # what a filter may take for spam is counted where it is filtered
+        self.counted = (Kind.INTERNAL, *((Kind.WANTED, Kind.LIST) if doc.filter.kind == "none" else ()))
         self.partner_people = round(doc.wanted.partner_share * doc.wanted.correspondents) if doc.wanted.partners else 0
 
-    def rows(self, hours: range) -> list[Rows]:
-        """One piece for each kind."""
-        return [self.written(kind, *self.times(kind, draw, hours)) for kind, draw in _KINDS]
+    def rows(self, hours: range, away: Away, tally: Tally | None) -> Iterator[tuple[Floats, Ints, Rows]]:
+        """For each kind the times of all messages, which of them have rows, and these. Who is away does not write. tally: counts what comes
+        to people who are there, instead of giving it a row."""
+        for kind, draw in _KINDS:
+            at, mailbox, number, dice = self.times(kind, draw, hours)
+            if kind in (Kind.OUTBOUND, Kind.INTERNAL):
+                there = ~away(self._colleague(mailbox, dice) if kind is Kind.INTERNAL else mailbox, at)
+                at, mailbox, number, dice = at[there], mailbox[there], number[there], dice[there]
+            which = np.arange(len(at))
+            if tally is not None and kind in self.counted:
+                asked = away(mailbox, at)
+                tally.add(at[~asked], kind, outcome=Outcome.MAILBOX, answer=Answer.NOT_ABSENT)
+                which = np.flatnonzero(asked)
+            yield at, which, self.written(kind, at[which], mailbox[which], number[which], dice[which])
+
+    def _colleague(self, mailbox: Ints, dice: Floats) -> Ints:
+        """Who wrote internal mail to each mailbox."""
+        boxes = self.scenario.document.office.mailboxes
+        found: Ints = (mailbox + 1 + (dice[:, 0] * (boxes - 1)).astype(np.int64)) % boxes
+        return found
 
     def times(self, kind: Kind, draw: Draw, hours: range) -> tuple[Floats, Ints, Ints, Floats]:
         """When people write, which mailbox it concerns, a number of its own in the run, dice. Rates follow the hours of the week."""
@@ -70,9 +92,7 @@ class People:
         size = sizes(doc.median_size, doc.size_sigma, die[:, 5])
         flags = np.zeros(len(at), dtype=np.uint32)
         if kind is Kind.INTERNAL:
-            boxes = self.scenario.document.office.mailboxes
-            sender = (mailbox + 1 + (die[:, 0] * (boxes - 1)).astype(np.int64)) % boxes
-            return arrived(at, kind, sender, np.full(len(at), HERE), mailbox, size, flags, die[:, 2])
+            return arrived(at, kind, self._colleague(mailbox, die), np.full(len(at), HERE), mailbox, size, flags, die[:, 2])
         if kind is Kind.LIST:
             which = address(Place.LIST, 0) + (die[:, 0] * _LISTS).astype(np.int64)
             flags |= np.where(die[:, 1] < doc.flagged, Flag.PRECEDENCE, 0).astype(np.uint32)

@@ -51,6 +51,8 @@ def page(auto: Autoresponder) -> Iterator[str]:
         setting = auto.settings[key]
         value = _WORDS.get((key, str(setting.value)), plain(setting.value))
         yield from _item(f"{meaning}: {value}", key, _source(setting))
+    if auto.cleared:
+        yield from _item("who was answered is forgotten when replies are switched off or on", "", auto.cleared)
     yield "The reply:"
     for line in auto.reply:
         text = "not documented" if line.text is None else line.text or "not written"

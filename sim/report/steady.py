@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from sim.errors import BadInput
 from sim.report.text import columns, filled
@@ -12,7 +13,7 @@ from sim.units import HOUR, Seconds, counted, digits, words
 
 __all__ = ["enough_time", "text"]
 
-LEAST = 4 * BATCHES * HOUR  # half may be warm-up, and the rest has to give two hours for each batch
+LEAST: Final = 4 * BATCHES * HOUR  # half may be warm-up, and the rest has to give two hours for each batch
 
 
 def enough_time(horizon: Seconds) -> None:

@@ -22,4 +22,5 @@ def responder(auto: Autoresponder, given: Replies) -> Responder:
         history=chosen["history"],
         forgets=chosen["when_full"] == "forget",
         rate_limit=chosen["rate_limit"],
+        cleared=bool(auto.cleared),
     )

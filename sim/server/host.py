@@ -11,6 +11,7 @@ import math
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 import simpy
@@ -34,11 +35,15 @@ from sim.server.relay import Relay, hand_over
 from sim.server.reputation import Reputation
 from sim.server.transport.columns import Report
 from sim.server.transport.engines import Engine, begin
+from sim.tally import Tally
 from sim.units import Seconds
 from sim.workload import Gated, Rows, empty, in_order, join
 from sim.world import World
 
 __all__ = ["Host"]
+
+_FORGETS: Final = 200_000  # messages that have left, when the transport is to forget them
+_AT_ONCE: Final = (Outcome.MAILBOX, Outcome.REFUSED, Outcome.FILTERED, Outcome.JUNK)
 
 
 class Host:
@@ -54,7 +59,9 @@ class Host:
         workload: Iterable[tuple[Seconds, Rows]],
         gated: Gated | None = None,
         engine: Engine = "simpy",
+        tally: Tally | None = None,
     ) -> None:
+        """tally: counts what nothing follows from, instead of keeping a row for it; what it has counted already never came here."""
         self.scenario, self.policy, self.seed, self.replication, self.engine = scenario, policy, seed, replication, engine
         self.env = simpy.Environment()
         self.world, self.workload = world, workload
@@ -89,6 +96,7 @@ class Host:
         self._adopt(policy)
         self.by_hand = deque(change for change in scenario.changes if change.act is not None)
         self.pending = ledger.born_of(0)
+        self.tally, self.left = tally, 0  # messages that have left and are not yet forgotten
         self.held = 0  # mail that waits for the store when the run ends
 
     def run(self) -> Record:
@@ -125,7 +133,7 @@ class Host:
                 self.force.absence[absence.mailbox] = absence.number
         for change in self.scenario.changes:
             if change.at == now and change.replies is not None:
-                self.force.replies_on[change.mailbox] = change.replies
+                self._switch(change.mailbox, change.replies)
             if change.at == now and change.policy and self.policy == self.scenario.policy:
                 self.breaker.close(now)
                 self._adopt(change.policy)
@@ -136,6 +144,14 @@ class Host:
         if now in self.looks[self.reply.breaker]:
             self.breaker.look(now, self.transport.in_retry())
         self.force.audience = self.breaker.narrow(self.reply.audience)
+
+    def _switch(self, mailbox: int, on: bool) -> None:
+        """A user switches his replies; some responders then forget whom he has answered."""
+        if self.force.replies_on[mailbox] != on and self.reply.responder.cleared:
+            self.history.clear(mailbox)
+            for own in self.owns.values():
+                own.clear(mailbox)
+        self.force.replies_on[mailbox] = on
 
     def _adopt(self, policy: str) -> None:
         """From now on this policy is in force."""
@@ -161,6 +177,13 @@ class Host:
             self._arrived(*self._relayed(self.relay, report, until))
         else:
             self._arrived(self.ledger.sent.rows, report)
+        self.left += len(report.settled)
+        if self.tally is not None and self.left > _FORGETS:
+            self._release(self.tally)
+
+    def _release(self, tally: Tally) -> None:
+        self.ledger.release(self.transport, tally)
+        self.left = 0
 
     def _notices(
         self, report: Report, sent: Born, profile: Profile, by: int, but: frozenset[int] | set[int] = frozenset()
@@ -216,13 +239,23 @@ class Host:
         dsn = self.outward.duties(rows, outcome)
         code = np.where(outcome == Outcome.BOUNCED, Code.NO_MAILBOX, Code.NONE).astype(np.int64)
         settled = np.where(stuck, np.nan, reached)
-        self.ledger.batches.append(Batch(rows, turn, outcome.astype(np.int64), answer.astype(np.int64), settled, code, dsn))
+        batch = Batch(rows, turn, outcome.astype(np.int64), answer.astype(np.int64), settled, code, dsn)
+        self.ledger.batches.append(batch if self.tally is None else self._counted(batch, self.tally))
         self._send(replies[np.isfinite(replies["accepted_at"])])
         absent = self.force.absence[np.maximum(rows.mailbox, 0)] >= 0
         ids = ledger.ids(rows, turn)
         self._send(self.outward.from_arrivals(seen, ids, outcome, dsn, absent))
         self._send(self.outward.late(rows, ids, reached))
         self._leave(rows.take(among(rows.kind, OUTGOING)))
+
+    def _counted(self, batch: Batch, tally: Tally) -> Batch:
+        """Count what nothing follows from: mail to people who are there, or that was not taken. The rest of what came here."""
+        here = ~among(batch.rows.kind, OUTGOING)
+        counted = here & among(batch.answer, (Answer.NOT_ABSENT, Answer.NOT_ASKED)) & (batch.dsn == Dsn.NONE)
+        counted &= among(batch.outcome, _AT_ONCE)
+        rows = batch.rows.take(counted)
+        tally.add(rows.at, rows.kind.astype(np.int64), outcome=batch.outcome[counted], answer=batch.answer[counted])
+        return batch.take(here & ~counted)
 
     def _leave(self, rows: Rows) -> None:
         """Hand rows on their way out to the transport, in their time."""
@@ -273,15 +306,21 @@ class Host:
             scenario.alarms(),
             relay.profile.name if relay is not None else "",
             relay.transport.queued() if relay is not None else 0,
+            tallied=self.tally is not None,
         )
+        if self.tally is not None:
+            self._release(self.tally)
+        tallied = None if self.tally is None else self.tally.table()
         messages, attempts = self.ledger.messages(transport.messages()), transport.attempts()
         tables = {
             "messages": messages,
             "queues": transport.queues(),
             "attempts": attempts,
-            "hours": ledger.hours(messages, attempts),
+            "hours": ledger.hours(messages, attempts, self.ledger.hours, tallied),
             "acts": self._acts(),
         }
+        if tallied is not None:
+            tables["tallied"] = tallied
         if relay is not None:
             tables |= {
                 "relay_messages": ledger.relayed(relay.transport.messages(), relay.sent.rows),

@@ -6,6 +6,7 @@ asked for at the end. Nothing here decides anything.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,6 +15,8 @@ import numpy.typing as npt
 
 from sim.mail import HERE, OUTGOING, Answer, Ints, Kind, Outcome, among
 from sim.record import SCHEMA, Table
+from sim.server.transport.columns import ByColumn
+from sim.tally import Tally
 from sim.units import HOUR, Floats
 from sim.workload import Rows
 
@@ -60,21 +63,47 @@ class Batch:
     code: Ints
     dsn: Ints
 
+    def take(self, which: npt.NDArray[np.bool_]) -> Batch:
+        """Some of it."""
+        codes = (self.outcome[which], self.answer[which])
+        return Batch(self.rows.take(which), self.turn[which], *codes, self.settled_at[which], self.code[which], self.dsn[which])
+
 
 @dataclass(slots=True)
 class Ledger:
     """The notes of one run."""
 
     batches: list[Batch] = field(default_factory=list)
+    released: list[Table] = field(default_factory=list)  # what a transport has forgotten, but for what was tallied
+    hours: list[Table] = field(default_factory=list)  # of attempts that it has forgotten
     sent: Sent = field(default_factory=lambda: Sent())
     stayed: list[Born] = field(default_factory=list)  # delivered to a mailbox here at once
 
     def messages(self, carried: Table) -> Table:
         """The table of messages in order of (accepted_at, id), with the domains of senders and recipients, which put names on them."""
-        parts = [_inbound(batch) for batch in self.batches] + [_carried(carried, self.sent.rows), self._stayed()]
+        parts = [_inbound(batch) for batch in self.batches] + [*self.released, _carried(carried, self.sent.rows), self._stayed()]
         messages = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         order = np.lexsort((messages["id"], messages["accepted_at"]))
         return {name: column[order] for name, column in messages.items()}
+
+    def release(self, transport: ByColumn, tally: Tally) -> None:
+        """Have a transport forget what has left it; wanted mail that left at its first attempt is counted, the rest keeps its row."""
+        numbers, messages, attempts = transport.release()
+        sent = self.sent.rows[numbers]
+        counted = (messages["attempts"] == 1) & (messages["outcome"] == Outcome.DELIVERED) & (messages["id"] & 15 == Kind.OUTBOUND)
+        of = {name: column[counted] for name, column in messages.items()}
+        tally.add(
+            of["accepted_at"],
+            Kind.OUTBOUND,
+            outcome=Outcome.DELIVERED,
+            place=of["next_hop"] >> 40,
+            delay=of["settled_at"] - of["accepted_at"],
+            wait=of["wait_seconds"],
+            held=of["connection_seconds"],
+        )
+        self.released.append(_carried({name: column[~counted] for name, column in messages.items()}, sent[~counted]))
+        self.sent.forget(numbers)
+        self.hours.append(hours(_table(0), attempts))
 
     def _stayed(self) -> Table:
         """Replies to colleagues and notices to users."""
@@ -113,6 +142,14 @@ class Sent:
         self._rows[self._count : count] = born
         self._count = count
 
+    def forget(self, numbers: Ints) -> None:
+        """Of some a transport has forgotten."""
+        stays = np.ones(self._count, dtype=np.bool_)
+        stays[numbers] = False
+        kept = self.rows[stays]
+        self._rows[: len(kept)] = kept
+        self._count = len(kept)
+
 
 def relayed(carried: Table, sent: Born) -> Table:
     """The table of messages of a smarthost, in order of (accepted_at, id)."""
@@ -130,6 +167,8 @@ def _carried(carried: Table, sent: Born) -> Table:
         caused_by=sent["caused_by"],
         kind=id & 15,
         truth=sent["truth"],
+        sender=sent["sender"],
+        recipient=sent["recipient"],
         sender_domain=sent["sender_domain"],
         recipient_domain=sent["next_hop"],
         **carried,
@@ -178,8 +217,8 @@ def _table(n: int, **columns: object) -> Table:
     return table
 
 
-def hours(messages: Table, attempts: Table) -> Table:
-    """What can be cut at a window: sums per hour, kind and class of next hop."""
+def hours(messages: Table, attempts: Table, others: Sequence[Table] = (), tallied: Table | None = None) -> Table:
+    """What can be cut at a window: sums per hour, kind and class of next hop. `others`: tables like this one; `tallied`: of counts."""
     hour = (messages["accepted_at"].astype(float) // HOUR).astype(np.int64)
     parts = [
         (
@@ -202,11 +241,19 @@ def hours(messages: Table, attempts: Table) -> Table:
             },
         ),
     ]
+    if tallied is not None:
+        sums = {"refused": tallied["messages"] * (tallied["outcome"] == Outcome.REFUSED), "wait_seconds": tallied["wait_seconds"]}
+        sums["filtered"] = tallied["messages"] * among(tallied["outcome"], (Outcome.FILTERED, Outcome.JUNK))
+        parts.append((tallied["hour"].astype(np.int64), tallied["kind"], tallied["place"].astype(np.int64) << 40, sums))
+    for other in others:
+        sums = {name: column for name, column in other.items() if name not in ("hour", "kind", "place")}
+        parts.append((other["hour"].astype(np.int64), other["kind"], other["place"].astype(np.int64) << 40, sums))
     keys = [(at << 8) + (kind.astype(np.int64) << 4) + (hop.astype(np.int64) >> 40) for at, kind, hop, _ in parts]
     cells = np.unique(np.concatenate(keys))
     table: Table = {"hour": cells >> 8, "kind": cells >> 4 & 15, "place": cells & 15}
+    table |= {name: np.zeros(len(cells)) for name in SCHEMA["hours"] if name not in table}
     for cell, (_, _, _, sums) in zip(keys, parts, strict=True):
         where = np.searchsorted(cells, cell)
         for name, values in sums.items():
-            table[name] = np.bincount(where, weights=values.astype(float), minlength=len(cells))
+            table[name] += np.bincount(where, weights=values.astype(float), minlength=len(cells))
     return {name: table[name].astype(column.dtype) for name, column in SCHEMA["hours"].items()}

@@ -11,6 +11,7 @@ __all__ = ["EXCHANGE_2003", "EXCHANGE_2007", "EXCHANGE_ONLINE"]
 
 _ONCE: Final = Setting("absence", "FACTS 2.1, S52: only one reply to each sender while the Out of Office Assistant is on")
 _FULL: Final = Setting("answer", "FACTS 2.1, S55: above the limit one reply per message")
+_CLEARED: Final = "FACTS 2.1, S55: when the OOF state changes; said of Exchange Online, 'much applies to on-premises'"
 _HEADERS: Final = tuple(
     Line(name, None, "not documented") for name in ("Subject", "Auto-Submitted", "In-Reply-To", "References", "Precedence")
 )
@@ -46,6 +47,7 @@ EXCHANGE_2003: Final = Autoresponder(
         _OWN,
     ),
     undocumented=("the return path", "whether junked mail is answered", "every header of the reply"),
+    cleared=_CLEARED,
 )
 
 _LATER: Final = {
@@ -80,6 +82,7 @@ EXCHANGE_2007: Final = Autoresponder(
     rules=rules(),
     reply=_LATER_REPLY,
     undocumented=("Auto-Submitted and system senders", "every header of the reply"),
+    cleared=_CLEARED,
 )
 EXCHANGE_ONLINE: Final = Autoresponder(
     name="exchange-online",
@@ -94,4 +97,5 @@ EXCHANGE_ONLINE: Final = Autoresponder(
     overstated="Replies leave through the high risk delivery pool, from which many organisations take no mail (FACTS S55, S66); here all "
     "do, so fewer are told than this says",
     undocumented=("Auto-Submitted and system senders", "every header of the reply"),
+    cleared=_CLEARED,
 )

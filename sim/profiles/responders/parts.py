@@ -51,6 +51,7 @@ class Autoresponder:
     notes: tuple[str, ...] = ()  # where the model departs from it
     overstated: str = ""  # why fewer of its replies arrive than in the model; empty: no such reason is known
     undocumented: tuple[str, ...] = ()
+    cleared: str = ""  # the source that says that switching replies off or on forgets who was answered; empty: nothing says so
 
 
 STANDARD: Final[Mapping[str, Suppression]] = {

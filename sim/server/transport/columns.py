@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.destinations import Codes, Destinations, Manner
-from sim.mail import Ints
+from sim.mail import Ints, Outcome
 from sim.policy.intervention import Act
 from sim.policy.retry import QueueRules
 from sim.record import SCHEMA, Table
@@ -27,7 +27,7 @@ from sim.units import Floats, Seconds
 
 __all__ = ["ByColumn", "Mail", "Reference", "Report", "Tabled"]
 
-CARRIED = tuple(name for name in SCHEMA["messages"] if name not in ("root", "caused_by", "kind", "truth", "answer"))
+CARRIED = tuple(n for n in SCHEMA["messages"] if n not in ("root", "caused_by", "kind", "truth", "answer", "sender", "recipient"))
 
 
 class Tabled(Outside, Protocol):
@@ -119,6 +119,9 @@ class ByColumn(Protocol):
     def attempts(self) -> Table:
         """The record's table of attempts."""
 
+    def release(self) -> tuple[Ints, Table, Table]:
+        """What has left, (numbers, `messages` of them, `attempts` so far), is forgotten; the rest is numbered anew, in the same order."""
+
 
 class Reference:
     """The SimPy reference, by columns."""
@@ -174,6 +177,16 @@ class Reference:
             name: np.array([getattr(episode, name) for episode in self.transport.episodes], dtype=column.dtype)
             for name, column in SCHEMA["queues"].items()
         }
+
+    def release(self) -> tuple[Ints, Table, Table]:
+        """What has left is forgotten."""
+        gone = np.array([m.outcome is not Outcome.QUEUED for m in self._all], dtype=np.bool_)
+        messages, attempts = self.messages(), self.attempts()
+        self._all = [m for m in self._all if m.outcome is Outcome.QUEUED]
+        self._numbers = {m.id: n for n, m in enumerate(self._all)}
+        self.transport.messages = [m for m in self.transport.messages if m.outcome is Outcome.QUEUED]
+        self.transport.attempts.clear()
+        return np.flatnonzero(gone), {name: column[gone] for name, column in messages.items()}, attempts
 
     def attempts(self) -> Table:
         """The record's table of attempts."""

@@ -31,8 +31,6 @@ class Compiled:
         self.rules, self.outside = rules, outside
         self._numbers: dict[int, int] = {}  # of queues, by next hop
         self._pairs: dict[tuple[int, int], int] = {}
-        self._sender: list[Ints] = []  # of messages, as submitted; the kernel needs neither
-        self._recipient: list[Ints] = []
         self._read = [0, 0]  # of what has left, and of what was late
         self._waiting: list[Act] = []
         self.manner = outside.manner()
@@ -57,8 +55,6 @@ class Compiled:
         rows["doomed"], rows["line"], rows["prev"], rows["next"] = kernel.SPARED, NONE, NONE, NONE
         rows["says"] = 0 if self._relayed else self.outside.mailboxes(mail.recipient)
         rows["pair"] = self._meeting(mail, queue)
-        self._sender.append(mail.sender)
-        self._recipient.append(mail.recipient)
         one["submitted"] = last
 
     def apply(self, act: Act) -> None:
@@ -96,12 +92,11 @@ class Compiled:
 
     def messages(self) -> Table:
         """What became of each message, by number."""
-        count = int(self.state.one[0]["submitted"])
-        rows = self.state.messages[:count]
+        return self._table(self.state.messages[: int(self.state.one[0]["submitted"])])
+
+    def _table(self, rows: Array) -> Table:
         found = {
             "id": rows["id"],
-            "sender": np.concatenate([np.zeros(0, np.int64), *self._sender]),
-            "recipient": np.concatenate([np.zeros(0, np.int64), *self._recipient]),
             "next_hop": self.state.queues["hop"][rows["queue"]],
             "size": rows["size"],
             "accepted_at": rows["accepted"],
@@ -136,6 +131,32 @@ class Compiled:
             "seconds": rows["seconds"],
         }
         return {name: found[name].astype(column.dtype) for name, column in SCHEMA["attempts"].items()}
+
+    def release(self) -> tuple[Ints, Table, Table]:
+        """What has left is forgotten, and what is linked by number gets its new number."""
+        state, one = self.state, self.state.one[0]
+        rows = state.messages[: int(one["submitted"])]
+        stays = rows["place"] != kernel.GONE
+        gone = np.flatnonzero(~stays)
+        messages, attempts = self._table(rows[gone]), self.attempts()
+        number = np.append(np.cumsum(stays) - 1, NONE).astype(np.int32)  # -1, for none, is the last
+        kept = rows[stays]
+        linked = (kept["place"] == kernel.READY) | ((kept["place"] == kernel.ALONE) & (kept["line"] >= 0))
+        for name in ("prev", "next"):
+            kept[name][linked] = number[kept[name][linked]]
+        for ends in (state.queues, state.lines):
+            ends["head"], ends["tail"] = number[ends["head"]], number[ends["tail"]]
+        under_way = state.under_way[: int(one["under_way"])]
+        state.connections["message"][under_way] = number[state.connections["message"][under_way]]
+        if self.rules.family is retry.Family.MESSAGE:
+            state.waits[: int(one["waits"])] = number[state.waits[: int(one["waits"])]]
+        for name in ("accepted", "expiring", "delaying"):
+            one[name] = stays[: int(one[name])].sum()
+        state.messages[: len(kept)] = kept
+        state.messages[len(kept) : len(rows)] = 0
+        one["submitted"], one["left"], one["late"], one["made"] = len(kept), 0, 0, 0
+        self._read = [0, 0]
+        return gone, messages, attempts
 
     # Filling and growing.
 
