@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import sim
-from sim import experiment, report, scenario
+from sim import experiment, report, runs, scenario
 from sim.comparison import Comparison, Estimate
 from sim.errors import BadInput
 from sim.mail import HERE
@@ -135,6 +135,18 @@ def test_the_estimate_by_hand_is_set_against_the_longest_absence_and_not_against
     assert short is not None
     assert short.messages == pytest.approx(40)
     assert (short.since, short.until) == (moment("day 3"), moment("day 4"))
+
+
+def test_spam_that_has_no_rows_in_a_large_office_is_counted_all_the_same_and_the_queue_view_says_what_it_lacks(monkeypatch):
+    def said(record):
+        return what_happened(STORY, record).partition(";")[0], "counted and not listed" in queue_view(STORY, record, moment("day 5 12:00"))
+
+    whole = said(runs.run(STORY, "external"))
+    monkeypatch.setattr(runs, "ROWS", 0.0)
+    tallied = runs.run(STORY, "external")
+    assert tallied.run.tallied
+    assert not whole[1]
+    assert said(tallied) == (whole[0], True)
 
 
 def test_the_queue_view_lists_every_queue_with_its_next_retry_as_the_run_then_makes_it():

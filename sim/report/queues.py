@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 __all__ = ["queue_ages", "queue_table", "queue_view", "what_happened"]
 
 _AGES: Final = ("T", "5", "10", "20", "40", "80", "160", "320", "640", "1280", "1280+")  # the total, then minutes
+_TALLIED: Final = (
+    "In so large an office mail of our people that leaves at its first attempt is counted and not listed, and attempts are counted by the "
+    "hour: what is tried now, the next retry and the last error are not known."
+)
 
 
 def queue_view(scenario: Scenario, record: Record, at: Seconds) -> str:
@@ -46,7 +50,8 @@ def queue_view(scenario: Scenario, record: Record, at: Seconds) -> str:
         return "\n".join([f"{title}. All outbound queues are empty.", *there(record, at)])
     draw = {"Queue Viewer": _queue_viewer, "Get-Queue": _get_queue}.get(scenario.profile.queue_tool, _qshape)
     hidden = [f"Nobody here can see them: {scenario.profile.no_hand}."] if scenario.profile.no_hand else []
-    return "\n".join([title, *hidden, *draw(scenario, queues, at), *_rules(record, at), *there(record, at)])
+    left = [_TALLIED] if record.run.tallied else []
+    return "\n".join([title, *hidden, *left, *draw(scenario, queues, at), *_rules(record, at), *there(record, at)])
 
 
 def queue_table(scenario: Scenario, record: Record, at: Seconds) -> pd.DataFrame:
@@ -254,6 +259,8 @@ def what_happened(scenario: Scenario, record: Record) -> str:
     expired = int((replies & (ended == Outcome.EXPIRED)).sum())
     strange = int((replies & (m["recipient"] >> 40 == Place.STRANGE)).sum())
     spam = int(((m["kind"] == Kind.SPAM) & np.isin(m["outcome"], (Outcome.MAILBOX, Outcome.JUNK))).sum())
+    t = record.columns("tallied")
+    spam += int(t["messages"][(t["kind"] == Kind.SPAM) & np.isin(t["outcome"], (Outcome.MAILBOX, Outcome.JUNK))].sum())
     said = [
         f"Policy {record.run.policy}, seed {record.run.seed}, run {record.run.replication}, {words(record.run.horizon)}.",
         f"{counted(spam, 'spam messages')} reached mailboxes; "
