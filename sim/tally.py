@@ -7,9 +7,10 @@ they were, how they ended, and how long those that left took: in steps of 9 %, s
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from sim.mail import Ints
 from sim.record import SCHEMA, Table
@@ -17,6 +18,7 @@ from sim.units import HOUR, Floats
 
 __all__ = ["Tally", "middle", "percentile"]
 
+Many = npt.NDArray[np.integer[Any]]
 _STEPS: Final = 8  # to a doubling
 _SHORTEST: Final = 2.0**-4  # seconds; what is shorter counts as this
 _SHIFTS: Final = (("hour", 28), ("kind", 24), ("place", 20), ("outcome", 16), ("answer", 8), ("delay", 0))
@@ -31,11 +33,11 @@ class Tally:
     def add(
         self,
         at: Floats,
-        kind: Ints | int,
+        kind: Many | int,
         *,
-        outcome: Ints | int,
-        answer: Ints | int = 0,
-        place: Ints | int = 0,
+        outcome: Many | int,
+        answer: Many | int = 0,
+        place: Many | int = 0,
         delay: Floats | None = None,
         wait: Floats | None = None,
         held: Floats | None = None,

@@ -5,10 +5,12 @@ KERNEL_EXAMPLES=20000 in the environment looks further; without it 2,000 instanc
 
 import math
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +20,7 @@ from sim.mail import Code, Kind, Place, address
 from sim.policy import retry
 from sim.policy.intervention import Act, Deed
 from sim.policy.retry import Expiry, Family, QueueRules
+from sim.server.transport import compiled
 from sim.server.transport.columns import Mail, Reference
 from sim.server.transport.compiled import Compiled
 from sim.streams import Draw, u
@@ -77,6 +80,7 @@ class Instance:
     mail: list[tuple[int, int, int, int, int, float]]
     acts: list[tuple[float, Act]]
     pauses: list[float]
+    forgets: bool  # what has left, at every pause
     until: float = 20_000.0
 
 
@@ -92,6 +96,8 @@ def played(make, instance: Instance):
         transport.submit(mail.take((mail.accepted_at >= now) & (mail.accepted_at < moment)))
         if moment > now:
             told.append((moment, transport.advance(moment)))
+        if instance.forgets:
+            told.append((moment, *transport.release()))
         told.append((moment, transport.queued(), transport.in_retry()))
         for at, act in acts:
             if at == moment:
@@ -121,7 +127,11 @@ def assert_equal(instance: Instance) -> None:
         for column in one:
             assert one[column].dtype == other[column].dtype
     for this, that in zip(told, expected, strict=True):
-        if len(this) == 3:
+        if len(this) == 4:
+            assert this[1].tolist() == that[1].tolist()
+            for one, other in zip(this[2:], that[2:], strict=True):
+                assert not first_difference(one, other), first_difference(one, other)
+        elif len(this) == 3:
             assert this == that
         else:
             for name in ("settled", "settled_at", "outcome", "dsn", "late", "late_at"):
@@ -171,7 +181,7 @@ def rules(draw) -> QueueRules:
         expires=draw(st.sampled_from([Expiry.TIMER, Expiry.AT_FAILED_ATTEMPT] if by_queue else list(Expiry))),
         delay_notice=draw(st.sampled_from([math.inf, 300.0, 601.0])),
         forget_after=draw(st.sampled_from([0.0, 180.0])),
-        connections=draw(st.sampled_from([1, 2, 1000])),
+        connections=draw(st.sampled_from([1, 2, 3, 1000])),
         connections_per_hop=draw(st.sampled_from([1, 2, 1000])),
         messages_per_connection=draw(st.integers(1, 3)),
         reports_failures=draw(st.booleans()),
@@ -216,7 +226,7 @@ def instances(draw) -> Instance:
             return Listing(world(), spans)
 
     acts = [(draw(TIMES), draw(ACTS)) for _ in range(draw(st.integers(0, 4)))]
-    return Instance(chosen, outside, mail, acts, draw(st.lists(TIMES, max_size=2)))
+    return Instance(chosen, outside, mail, acts, draw(st.lists(TIMES, max_size=3)), draw(st.booleans()))
 
 
 @st.composite
@@ -248,6 +258,13 @@ def worlds(draw, key: int) -> Any:
         st.sampled_from([(), (Spell(None, 50.0, 700.0, Code.DNS_TIMEOUT),), (Spell(address(Place.PARTNER, 0), 0.0, 610.0, Code.REFUSED),)])
     )
     return lambda: World.of(key, 0, 20_000.0, fates, spells)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _forgets_queues_however_few() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiled, "_FEW", 1)
+        yield
 
 
 @FUZZ

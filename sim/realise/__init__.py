@@ -82,6 +82,7 @@ def hours(
         rows.truth[spam[rows.sender[spam] == NULL_SENDER]] = Truth.UNKNOWN
         rows.unresolvable[spam] = outside.unresolvable(rows.sender_domain[spam])
         yield last * HOUR, in_order([rows, causes.rows(range(first, last))])
+        del rows, drawn  # of a large office they need not be there beside the next ones
 
 
 def _drawn(scenario: Scenario, seed: int, replication: int, chunk: int, tally: Tally | None) -> Iterator[tuple[int, int, Rows]]:
@@ -143,4 +144,5 @@ class _Draw:
             first += len(at)
         self.rows += len(order)
         rows = join([rows for _, _, rows in parts if len(rows)])
+        parts.clear()  # of a large office the pieces need not be there beside the whole
         return rows.take(np.argsort(rows.row))

@@ -118,6 +118,7 @@ class Host:
                     self._play(in_order([story, self.gates.open(begin, until)]), until)
                     begin = until
                 self._change(moment)
+            del rows, story  # of a large office they need not be there beside the next ones
 
     def _edges(self) -> list[Seconds]:
         edges = {0.0}.union(*self.looks.values()) | {change.at for change in self.scenario.changes}
@@ -237,10 +238,13 @@ class Host:
         outcome[stuck], answer[stuck] = Outcome.QUEUED, Answer.NOT_ASKED
         self.held += int(stuck.sum())
         dsn = self.outward.duties(rows, outcome)
-        code = np.where(outcome == Outcome.BOUNCED, Code.NO_MAILBOX, Code.NONE).astype(np.int64)
+        code = np.where(outcome == Outcome.BOUNCED, Code.NO_MAILBOX, Code.NONE).astype(np.uint8)
         settled = np.where(stuck, np.nan, reached)
-        batch = Batch(rows, turn, outcome.astype(np.int64), answer.astype(np.int64), settled, code, dsn)
-        self.ledger.batches.append(batch if self.tally is None else self._counted(batch, self.tally))
+        batch = Batch(rows, turn, outcome, answer, settled, code, dsn)
+        if self.tally is None:
+            self.ledger.batches.append(batch)
+        else:
+            self.ledger.released.append(ledger.inbound(self._counted(batch, self.tally)))
         self._send(replies[np.isfinite(replies["accepted_at"])])
         absent = self.force.absence[np.maximum(rows.mailbox, 0)] >= 0
         ids = ledger.ids(rows, turn)
@@ -254,7 +258,7 @@ class Host:
         counted = here & among(batch.answer, (Answer.NOT_ABSENT, Answer.NOT_ASKED)) & (batch.dsn == Dsn.NONE)
         counted &= among(batch.outcome, _AT_ONCE)
         rows = batch.rows.take(counted)
-        tally.add(rows.at, rows.kind.astype(np.int64), outcome=batch.outcome[counted], answer=batch.answer[counted])
+        tally.add(rows.at, rows.kind, outcome=batch.outcome[counted], answer=batch.answer[counted])
         return batch.take(here & ~counted)
 
     def _leave(self, rows: Rows) -> None:

@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from sim.destinations import Codes
 from sim.mail import HERE, OUTGOING, Answer, Ints, Kind, Outcome, among
 from sim.record import SCHEMA, Table
 from sim.server.transport.columns import ByColumn
@@ -20,7 +21,7 @@ from sim.tally import Tally
 from sim.units import HOUR, Floats
 from sim.workload import Rows
 
-__all__ = ["BORN", "Batch", "Born", "Ledger", "Sent", "born_of", "hours", "ids", "relayed"]
+__all__ = ["BORN", "Batch", "Born", "Ledger", "Sent", "born_of", "hours", "ids", "inbound", "relayed"]
 
 
 # A message that the run gives birth to, or a workload row on its way out: what a transport need not know of it stands here too.
@@ -57,11 +58,11 @@ class Batch:
 
     rows: Rows
     turn: Ints
-    outcome: Ints
-    answer: Ints
+    outcome: Codes
+    answer: Codes
     settled_at: Floats
-    code: Ints
-    dsn: Ints
+    code: Codes
+    dsn: Codes
 
     def take(self, which: npt.NDArray[np.bool_]) -> Batch:
         """Some of it."""
@@ -81,10 +82,11 @@ class Ledger:
 
     def messages(self, carried: Table) -> Table:
         """The table of messages in order of (accepted_at, id), with the domains of senders and recipients, which put names on them."""
-        parts = [_inbound(batch) for batch in self.batches] + [*self.released, _carried(carried, self.sent.rows), self._stayed()]
-        messages = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        order = np.lexsort((messages["id"], messages["accepted_at"]))
-        return {name: column[order] for name, column in messages.items()}
+        parts = [inbound(batch) for batch in self.batches] + [*self.released, _carried(carried, self.sent.rows), self._stayed()]
+        self.batches, self.released = [], []
+        order = np.lexsort([np.concatenate([part[name] for part in parts]) for name in ("id", "accepted_at")])
+        # column by column: a large table is never there twice
+        return {name: np.concatenate([part.pop(name) for part in parts])[order] for name in list(parts[0])}
 
     def release(self, transport: ByColumn, tally: Tally) -> None:
         """Have a transport forget what has left it; wanted mail that left at its first attempt is counted, the rest keeps its row."""
@@ -181,7 +183,7 @@ def ids(rows: Rows, turn: Ints) -> Ints:
     return found
 
 
-def _inbound(batch: Batch) -> Table:
+def inbound(batch: Batch) -> Table:
     """Rows that came here; those on their way out are in `_carried`."""
     here = ~among(batch.rows.kind, OUTGOING)
     rows, turn = batch.rows.take(here), batch.turn[here]

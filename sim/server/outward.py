@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from sim.destinations import Codes
 from sim.mail import HERE, NULL_SENDER, OUTGOING, Dsn, Ints, Kind, Outcome, Place, Truth, address, among, place
 from sim.policy import bounce
 from sim.scenario import Scenario
@@ -45,9 +46,9 @@ class Outward:
         ]
         self.strangers_send = bool(forged) or "open_relay" in self.spans or (forward is not None and forward.keeps_sender)
 
-    def duties(self, rows: Rows, outcome: npt.NDArray[np.uint8]) -> Ints:
+    def duties(self, rows: Rows, outcome: npt.NDArray[np.uint8]) -> Codes:
         """Dsn of each row: mail that was taken for a mailbox that does not exist must be reported."""
-        dsn = np.zeros(len(rows), dtype=np.int64)
+        dsn = np.zeros(len(rows), dtype=np.uint8)
         for i in np.flatnonzero(outcome == Outcome.BOUNCED).tolist():
             dsn[i] = bounce.duty(int(rows.sender[i]), self.reports)
         return dsn
@@ -69,7 +70,7 @@ class Outward:
         which = np.flatnonzero((reached > rows.at + table.delay_notice) & (rows.sender != NULL_SENDER))
         return self._back(rows, ids, which, Kind.DELAY, ids[which] & 0xFFFFF, table.delay_notice)
 
-    def from_arrivals(self, rows: Rows, ids: Ints, outcome: npt.NDArray[np.uint8], dsn: Ints, absent: npt.NDArray[np.bool_]) -> Born:
+    def from_arrivals(self, rows: Rows, ids: Ints, outcome: npt.NDArray[np.uint8], dsn: Codes, absent: npt.NDArray[np.bool_]) -> Born:
         """Reports of unknown recipients, receipts and forwards of a batch, in order of its rows within each. `ids`: of the rows. `absent`:
         whose mailbox each row came to is away."""
         unknown = np.flatnonzero((outcome == Outcome.BOUNCED) & (dsn == Dsn.SENT))

@@ -22,6 +22,7 @@ from sim.units import Seconds
 __all__ = ["Compiled"]
 
 _ROOM: Final = 1024  # the least that an array grows to
+_FEW: Final = 1024  # queues that are not worth forgetting
 
 
 class Compiled:
@@ -156,7 +157,47 @@ class Compiled:
         state.messages[len(kept) : len(rows)] = 0
         one["submitted"], one["left"], one["late"], one["made"] = len(kept), 0, 0, 0
         self._read = [0, 0]
+        self._forget_queues()
         return gone, messages, attempts
+
+    def _forget_queues(self) -> None:
+        """Where most queues are empty and remember nothing, those are set up anew should they be needed again."""
+        state, one = self.state, self.state.one[0]
+        rows = state.queues[: len(self._numbers)]
+        idle = (rows["flags"] & (kernel.EXISTS | kernel.ASLEEP | kernel.ICED | kernel.ASKS)) == kernel.EXISTS
+        idle &= (rows["ready"] + rows["alone"] + rows["open"] == 0) & (rows["emptied"] + self.rules.forget_after <= one["now"])
+        if self.rules.family is retry.Family.MESSAGE:
+            idle &= rows["when"] <= one["now"]  # dead no more
+        if idle.sum() < max(_FEW, len(rows) // 2) or one["counting"] or one["accepted"] < one["submitted"]:
+            return
+        stays = ~idle
+        number = np.append(np.cumsum(stays) - 1, NONE).astype(np.int32)
+        kept = rows[stays]
+        asleep, asks = kept["line"] >= 0, (kept["flags"] & kernel.ASKS) != 0
+        for names, linked in ((("prev", "next"), asleep), (("earlier", "later"), asks)):
+            for name in names:
+                kept[name][linked] = number[kept[name][linked]]
+        for name in ("head", "tail"):
+            state.naps[name] = number[state.naps[name]]
+        for name in ("asking", "last_asking", "resubmits", "last_resubmit"):
+            one[name] = number[one[name]]
+        if self.rules.family is retry.Family.QUEUE:
+            state.waits[: int(one["waits"])] = number[state.waits[: int(one["waits"])]]
+        if len(state.resubmits):
+            entries = state.resubmits[: len(rows)][stays]
+            waits = np.isfinite(entries["at"])
+            for name in ("prev", "next"):
+                entries[name][waits] = number[entries[name][waits]]
+            state.resubmits[: len(kept)] = entries
+        messages = state.messages[: int(one["submitted"])]
+        messages["queue"] = number[messages["queue"]]
+        first = np.cumsum(kept["edges"]) - kept["edges"]
+        edges = state.edges[np.repeat(kept["edge"] - first, kept["edges"]) + np.arange(kept["edges"].sum())]
+        kept["edge"] = first
+        state.queues[: len(kept)] = kept
+        state.queues[len(kept) : len(rows)] = 0
+        self._numbers = {hop: n for n, hop in enumerate(kept["hop"].tolist())}
+        self.state = state._replace(edges=edges)
 
     # Filling and growing.
 
