@@ -129,7 +129,8 @@ def compare(
             mine = offered(case, policies)
             names = tuple(name for name, outcome in mine.items() if outcome.available)
             results = _play(pool, f"case {number} of {len(changed)}", case, names, seed, range(len(played)), pairs)
-            cases.append(Case(settings, compared(case, mine, results, seed, pairs=pairs, together=together)))
+            outcome = compared(case, mine, results, seed, pairs=pairs, together=together)
+            cases.append(Case(settings, replace(outcome, engine=pool.engine)))
     result = compared(scenario, outcomes, played, seed, assumptions, pairs=pairs, together=together)
     return replace(result, until=targets, best=chosen(played), cases=tuple(cases), engine=pool.engine)
 

@@ -16,8 +16,9 @@ from sim.scenario import Scenario
 from sim.server.host import Host
 from sim.server.transport.engines import Asked, chosen
 from sim.tally import Tally
+from sim.units import HOUR, Seconds
 
-__all__ = ["ROWS", "Task", "attempts", "rows", "run", "runs", "tallied"]
+__all__ = ["ROWS", "Task", "attempts", "cost", "rows", "run", "runs", "tallied"]
 
 _CHUNK = 100_000  # mailbox-hours of mail that are drawn and played at a time; results do not depend on it
 ROWS = 3_000_000  # messages of a run above which those that nothing follows from are counted and have no row
@@ -67,6 +68,16 @@ def rows(scenario: Scenario) -> float:
     doc, boxes = scenario.document, scenario.document.office.mailboxes
     each = doc.spam.rate + doc.wanted.into + doc.wanted.out + doc.wanted.lists + doc.wanted.internal
     return (boxes * each + doc.spam.unknown_recipients) * scenario.horizon
+
+
+def cost(scenario: Scenario) -> tuple[Seconds, float]:
+    """About what a run under the widest policy takes: seconds of one core, and bytes. Measured on offices of a thousand to a million
+    mailboxes (docs/performance.md); a run whose connections are too few keeps what waits for them, and takes more."""
+    away = sum(absence.until - absence.since for absence in scenario.absences)
+    doc = scenario.document
+    asked = away * (doc.spam.rate + doc.wanted.into + doc.wanted.lists + doc.wanted.internal)
+    drawn = rows(scenario) if not tallied(scenario) else rows(scenario) / scenario.horizon * HOUR
+    return 0.05 + 1.5e-6 * rows(scenario) + 2e-5 * asked, 2.5e8 + 450.0 * drawn + 800.0 * asked
 
 
 def tallied(scenario: Scenario) -> bool:

@@ -28,7 +28,7 @@ mailboxes = { ann = "30/mailbox/day" }
 who = "ann"
 """
 PROMISED = {
-    *("scenario", "version", "seed", "replications", "inputs_sha256", "baseline"),
+    *("scenario", "version", "engine", "seed", "replications", "inputs_sha256", "baseline"),
     *("verdict", "policies", "differences", "assumptions", "replay"),
 }
 

@@ -349,14 +349,16 @@ def test_differences_that_hold_together_are_as_much_wider_as_students_quantile_s
 
 def test_cases_are_the_same_comparison_with_the_keys_changed(short):
     vary = {"spam.unresolvable": ["2 %", "46 %"], "spam.mailboxes.ann": ["1/mailbox/day", "30/mailbox/day"]}
-    result = experiment.compare(short, ["external"], replications=4, jobs=1, bands=False, vary=vary)
+    result = experiment.compare(short, ["external"], replications=4, jobs=1, bands=False, vary=vary, engine="simpy")
     assert [tuple(case.settings.values()) for case in result.cases] == [
         ("2 %", "1/mailbox/day"),
         ("2 %", "30/mailbox/day"),
         ("46 %", "1/mailbox/day"),
         ("46 %", "30/mailbox/day"),
     ]
-    alone = experiment.compare(short.with_settings(result.cases[3].settings), ["external"], replications=4, jobs=1, bands=False)
+    alone = experiment.compare(
+        short.with_settings(result.cases[3].settings), ["external"], replications=4, jobs=1, bands=False, engine="simpy"
+    )
     assert numbers(result.cases[3].result) == numbers(alone)
     assert result.cases[0].result.verdict.answer == "yes"  # one spam a day: hardly a stranger
     with pytest.raises(BadInput, match="121 cases, more than 100"):

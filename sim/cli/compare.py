@@ -23,6 +23,7 @@ from sim.cli.options import (
     ScenarioName,
     Seed,
     Set,
+    announce,
     progress,
     resolve,
     varied,
@@ -122,6 +123,7 @@ def compare(
     parts += ["--best", best, "--zone", str(zone)] * bool(best) + ["--unpaired"] * unpaired + ["--together"] * together
     parts += [part for item in percentiles or [] for part in ("--percentile", str(item))]
     parts += [part for item in vary or [] for part in ("--vary", item)] + [part for item in server or [] for part in ("--server", item)]
+    announce(found, quiet or "-" in (json, csv, html))
     with progress(quiet) as show:
         result = experiment.compare(
             found,

@@ -31,6 +31,7 @@ __all__ = [
     "ScenarioName",
     "Seed",
     "Set",
+    "announce",
     "progress",
     "resolve",
     "time_left",
@@ -110,6 +111,19 @@ def _compressed(found: Scenario, longest: str) -> Scenario:
         raise BadInput("--compress", str(error)) from None
     except BadInput as error:
         raise BadInput("--compress", error.found) from None
+
+
+def announce(found: Scenario, quiet: bool) -> None:
+    """Say what a run of a large office will cost, before it begins."""
+    from sim import runs
+    from sim.units import words
+
+    seconds, needed = runs.cost(found)
+    if not quiet and seconds >= 5.0:
+        messages = f"{runs.rows(found):,.0f}"
+        output.note(
+            f"A run has about {messages} messages: {words(seconds)} of one core, {needed / 2**30:.1f} GiB. All are played; none is scaled."
+        )
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sim.cli import output
-from sim.cli.options import Compress, Engine, Filter, Replay, ReplayWanted, ScenarioName, Seed, Set, resolve
+from sim.cli.options import Compress, Engine, Filter, Replay, ReplayWanted, ScenarioName, Seed, Set, announce, resolve
 from sim.errors import BadInput, BadOutput
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ def run(
     if events:
         output.check(events)
     back_end = engines.known(engine)
+    announce(found, quiet or events == "-")
     record = play.run(found, policy, seed, replication, back_end)
     if save:
         record.save(save)

@@ -284,4 +284,9 @@ def what_happened(scenario: Scenario, record: Record) -> str:
         said.append(f"{counted(values['notices_to_user'], notices(scenario))} came back to the absent.")
         if not np.isnan(values["drained_after"]):
             said.append(f"After the switch-off the last hung reply left {values['drained_after']:.1f} h later.")
+    if values["wanted_wait"] >= 1.0:
+        said.append(
+            f"All {scenario.queue_rules().connections:,} connections were taken at times: wanted outbound mail waited "
+            f"{words(values['wanted_wait'])} for one on average."
+        )
     return " ".join([*said, *in_short(record, values), *consequences(record, values)])
