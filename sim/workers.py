@@ -107,16 +107,19 @@ class Pool:
     executor: Executor | Cluster | None
     progress: Progress
     kept: Checkpoint | None = None
-    engine: Asked = "auto"  # settled by the first tasks, for all
+    engine: Asked = "auto"  # settled at the first tasks, for all
+    more: int = 0  # tasks that may follow them
 
     def play(self, what: str, tasks: Sequence[Task]) -> list[dict[str, Summary]]:
         """The result of every task, in their order. What is kept from an earlier start is not played, nor counted in the progress: the time
         left is that of the rest."""
         if self.executor is not None:
             _can_be_sent(tasks)
+            for scenario in {id(task.scenario): task.scenario for task in tasks}.values():
+                scenario.work_out()  # once, and it travels along
         if self.engine == "auto" and tasks:
             first = tasks[0]
-            self.engine = settled("auto", len(tasks) * max(runs.attempts(first.scenario, policy) for policy in first.policies))
+            self.engine = settled("auto", (len(tasks) + self.more) * max(runs.attempts(first.scenario, policy) for policy in first.policies))
         tasks = [replace(task, engine=self.engine) for task in tasks]
         found = [None if self.kept is None else self.kept.find(task) for task in tasks]
         missing = [number for number, result in enumerate(found) if result is None]
@@ -145,11 +148,13 @@ def pool(
     executor: str = "",
     resume: str | os.PathLike[str] | None = None,
     engine: Asked = "auto",
+    more: int = 0,
 ) -> Iterator[Pool]:
-    """Workers for the replications of a scenario and all that is made of it by settings, kept in the folder `resume` if one is named."""
+    """Workers for the replications of a scenario and all that is made of it by settings, kept in the folder `resume` if one is named.
+    more: about how many tasks may follow the first ones."""
     with ExitStack() as stack:
         kept = stack.enter_context(checkpoint.opened(resume, scenario, seed)) if resume is not None else None
-        yield Pool(stack.enter_context(workers(jobs, executor)), progress, kept, engine)
+        yield Pool(stack.enter_context(workers(jobs, executor)), progress, kept, engine, more)
 
 
 def _can_be_sent(tasks: Sequence[Task]) -> None:

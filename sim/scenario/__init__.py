@@ -357,6 +357,10 @@ class Scenario:
 
     def sha256(self) -> str:
         """Identity of everything that decides the result, but the seed."""
+        return self._sha256
+
+    @cached_property
+    def _sha256(self) -> str:
         payload = [[item.key, item.value] for item in self.inputs()]
         payload += [["absence", self.plain.get("absence", [])], ["change", self.plain.get("change", [])]]
         payload += [["policy", self.plain["policy"]]] if "policy" in self.plain else []
@@ -364,6 +368,10 @@ class Scenario:
         payload += [["replay", corpus.sha256] for corpus in (self.replay, self.replay_wanted) if corpus is not None]
         payload += [["compressed", self.compressed.longest]] if self.compressed is not None else []
         return hashlib.sha256(json.dumps(payload, sort_keys=True, default=str).encode()).hexdigest()
+
+    def work_out(self) -> None:
+        """Work out what every run asks for, so that it need not be done for each."""
+        self.sha256(), self.drawn_sha256, self.responder(), self.absences, self.changes
 
     @cached_property
     def drawn_sha256(self) -> str:
