@@ -119,7 +119,9 @@ class Pool:
                 scenario.work_out()  # once, and it travels along
         if self.engine == "auto" and tasks:
             first = tasks[0]
-            self.engine = settled("auto", (len(tasks) + self.more) * max(runs.attempts(first.scenario, policy) for policy in first.policies))
+            self.engine = settled(
+                "auto", (len(tasks) + self.more) * max(runs.attempts(first.scenario, policy) for policy in first.policies)
+            )
         tasks = [replace(task, engine=self.engine) for task in tasks]
         found = [None if self.kept is None else self.kept.find(task) for task in tasks]
         missing = [number for number, result in enumerate(found) if result is None]

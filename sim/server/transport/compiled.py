@@ -147,8 +147,8 @@ class Compiled:
             kept[name][linked] = number[kept[name][linked]]
         for ends in (state.queues, state.lines):
             ends["head"], ends["tail"] = number[ends["head"]], number[ends["tail"]]
-        under_way = state.under_way[: int(one["under_way"])]
-        state.connections["message"][under_way] = number[state.connections["message"][under_way]]
+        under_way = state.under_way["message"][: int(one["under_way"])]
+        under_way[:] = number[under_way]
         if self.rules.family is retry.Family.MESSAGE:
             state.waits[: int(one["waits"])] = number[state.waits[: int(one["waits"])]]
         for name in ("accepted", "expiring", "delaying"):
@@ -299,7 +299,7 @@ class Compiled:
             return
         connections = np.zeros(wanted, kernel.CONNECTION)
         connections[:had] = state.connections
-        free, under_way = np.zeros(wanted, np.int32), np.zeros(wanted, np.int32)
+        free, under_way = np.zeros(wanted, np.int32), np.zeros(wanted, kernel.ENDING)
         one = state.one[0]
         count = int(one["free"])
         free[:count] = state.free[:count]
@@ -320,6 +320,7 @@ class Compiled:
         state, one = self.state, self.state.one[0]
         attempts = int(one["made"]) + len(state.connections) + _ROOM
         episodes = int(one["episodes"]) + len(state.queues) + len(state.connections) + _ROOM
+        attempts = max(attempts, 2 * len(state.attempts))
         self.state = state._replace(attempts=_grown(state.attempts, attempts), episodes=_grown(state.episodes, episodes))
 
     def _put_acts(self) -> None:
@@ -348,7 +349,7 @@ def _grown(array: Array, count: int) -> Array:
     if count <= len(array):
         return array
     found = np.zeros(max(_ROOM, count, len(array) * 3 // 2), array.dtype)
-    found[: len(array)] = array
+    found.view(np.uint8)[: array.nbytes] = array.view(np.uint8)  # numpy copies structures one by one, but bytes in one piece
     return found
 
 
@@ -410,7 +411,7 @@ def _state(rules: QueueRules, manner: Manner, relayed: bool) -> State:
         taken=np.zeros(math.ceil(manner.throttle) + 1 if math.isfinite(manner.throttle) else 1),
         connections=np.zeros(0, kernel.CONNECTION),
         free=none,
-        under_way=none,
+        under_way=np.zeros(0, kernel.ENDING),
         lines=lines,
         naps=naps,
         waits=none,

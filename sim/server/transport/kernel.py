@@ -114,9 +114,8 @@ COUNTER: Final = np.dtype([("seconds", "f8"), ("last", "i4"), ("made", "i4"), ("
 RESUBMISSION: Final = np.dtype([("at", "f8"), ("prev", "i4"), ("next", "i4")])
 PAIR: Final = np.dtype([("met", "f8"), ("recipient", "i8"), ("asked", "i8")])
 SPELL: Final = np.dtype([("hop", "i8"), ("since", "f8"), ("until", "f8"), ("code", "i8")])
-CONNECTION: Final = np.dtype(
-    [("when", "f8"), ("seconds", "f8"), ("message", "i4"), ("carried", "i4"), ("code", "i4"), ("prev", "i4")]
-)  # when: end
+CONNECTION: Final = np.dtype([("seconds", "f8"), ("carried", "i4"), ("code", "i4")])
+ENDING: Final = np.dtype([("when", "f8"), ("message", "i8")])  # an attempt under way
 LINE: Final = np.dtype([("wait", "f8"), ("head", "i4"), ("tail", "i4")])
 ASKING: Final = np.dtype([("id", "i8"), ("queue", "i8")])
 EPISODE: Final = np.dtype(
@@ -218,7 +217,7 @@ class State(NamedTuple):
     taken: Floats  # by a smarthost within the hour: a ring
     connections: Array
     free: Array  # int32: connections that are not
-    under_way: Array  # int32: those that are, a heap by end
+    under_way: Array  # ENDING: attempts, a heap by their end
     lines: Array  # of messages that wait alone; the first of fixed length, or each of one scan
     naps: Array  # lines of queues that sleep
     waits: Array  # int32: what waits for no fixed length, a heap by end
@@ -441,10 +440,10 @@ def _out_of(items: Array, lines: Array, i: int) -> None:
 def _up(items: Array, heap: Array, k: int) -> None:
     """Put the k-th of a heap where its time belongs, towards the front. Each item knows its place, in `prev`."""
     i = heap[k]
-    while k > 0 and items[i].when < items[heap[(k - 1) // 2]].when:
-        heap[k] = heap[(k - 1) // 2]
+    while k > 0 and items[i].when < items[heap[(k - 1) >> 1]].when:
+        heap[k] = heap[(k - 1) >> 1]
         items[heap[k]].prev = k
-        k = (k - 1) // 2
+        k = (k - 1) >> 1
     heap[k] = i
     items[i].prev = k
 
@@ -726,9 +725,9 @@ def _want(s: State, q: int) -> None:
         k = one.fresh
         one.fresh += 1
         id = s.messages[queue.head].id
-        while k > 0 and id < s.fresh[(k - 1) // 2].id:
-            s.fresh[k] = s.fresh[(k - 1) // 2]
-            k = (k - 1) // 2
+        while k > 0 and id < s.fresh[(k - 1) >> 1].id:
+            s.fresh[k] = s.fresh[(k - 1) >> 1]
+            k = (k - 1) >> 1
         s.fresh[k].id, s.fresh[k].queue = id, q
 
 
@@ -741,9 +740,9 @@ def _first_fresh(s: State, k: int) -> int:
     id, moved = s.fresh[one.fresh].id, s.fresh[one.fresh].queue
     if k == one.fresh:
         return q
-    while k > 0 and id < s.fresh[(k - 1) // 2].id:
-        s.fresh[k] = s.fresh[(k - 1) // 2]
-        k = (k - 1) // 2
+    while k > 0 and id < s.fresh[(k - 1) >> 1].id:
+        s.fresh[k] = s.fresh[(k - 1) >> 1]
+        k = (k - 1) >> 1
     while True:
         child = 2 * k + 1
         if child >= one.fresh:
@@ -842,6 +841,40 @@ def _grant(s: State, q: int) -> None:
 
 
 @_compiled
+def _begins(s: State, when: Seconds, m: int) -> None:
+    """An attempt with a message is under way until then. The heap holds the times themselves: nothing leaves it but at the front."""
+    one, heap = s.one[0], s.under_way
+    k = one.under_way
+    one.under_way += 1
+    while k > 0 and when < heap[(k - 1) >> 1].when:
+        parent = (k - 1) >> 1
+        heap[k].when, heap[k].message = heap[parent].when, heap[parent].message
+        k = parent
+    heap[k].when, heap[k].message = when, m
+
+
+@_compiled
+def _first_to_end(s: State) -> int:
+    """The message whose attempt ends first, taken out."""
+    one, heap = s.one[0], s.under_way
+    first, k = heap[0].message, 0
+    one.under_way -= 1
+    when, m = heap[one.under_way].when, heap[one.under_way].message
+    while True:
+        child = 2 * k + 1
+        if child >= one.under_way:
+            break
+        if child + 1 < one.under_way and heap[child + 1].when < heap[child].when:
+            child += 1
+        if when <= heap[child].when:
+            break
+        heap[k].when, heap[k].message = heap[child].when, heap[child].message
+        k = child
+    heap[k].when, heap[k].message = when, m
+    return first
+
+
+@_compiled
 def _attempt(s: State, q: int, c: int, opens: bool) -> None:
     """Carry the head message."""
     one, queue, connection = s.one[0], s.queues[q], s.connections[c]
@@ -862,10 +895,8 @@ def _attempt(s: State, q: int, c: int, opens: bool) -> None:
     made = s.attempts[one.made]
     made.message, made.at, made.code, made.seconds = m, one.now, code, seconds
     one.made += 1
-    connection.message, connection.code, connection.seconds, connection.when = m, code, seconds, one.now + seconds
-    s.under_way[one.under_way] = c
-    _up(s.connections, s.under_way, one.under_way)
-    one.under_way += 1
+    connection.code, connection.seconds = code, seconds
+    _begins(s, one.now + seconds, m)
 
 
 @_compiled
@@ -1052,9 +1083,9 @@ def _in_turn(s: State) -> None:
     one, due = s.one[0], s.due
     for k in range(1, one.due):  # a heap, the last in turn first
         m = due[k]
-        while k > 0 and _earlier(s, due[(k - 1) // 2], m):
-            due[k] = due[(k - 1) // 2]
-            k = (k - 1) // 2
+        while k > 0 and _earlier(s, due[(k - 1) >> 1], m):
+            due[k] = due[(k - 1) >> 1]
+            k = (k - 1) >> 1
         due[k] = m
     for end in range(one.due - 1, 0, -1):
         m, due[end], k = due[end], due[0], 0
@@ -1074,9 +1105,8 @@ def _attempts_end(s: State) -> None:
     """Rank 1."""
     one = s.one[0]
     one.due = 0
-    while one.under_way > 0 and s.connections[s.under_way[0]].when == one.now:
-        s.due[one.due] = s.connections[_pulled(s.connections, s.under_way, one.under_way, 0)].message
-        one.under_way -= 1
+    while one.under_way > 0 and s.under_way[0].when == one.now:
+        s.due[one.due] = _first_to_end(s)
         one.due += 1
     _in_turn(s)
     for k in range(one.due):
@@ -1170,7 +1200,7 @@ def _next(s: State) -> Seconds:
         return one.now
     at = math.inf
     if one.under_way > 0:
-        at = s.connections[s.under_way[0]].when
+        at = s.under_way[0].when
     if one.accepted < one.submitted:
         at = min(at, s.messages[one.accepted].accepted)
     for n in range(len(s.naps)):
