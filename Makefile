@@ -44,7 +44,7 @@ docs: install ## write the pages of docs/ that the program makes itself
 test: install ## run the tests; ARGS goes to pytest, as in make test ARGS='-m "not wheel"'
 	$(BIN)/pytest $(ARGS)
 
-bench: install ## measure speed and memory, a minute or two; ARGS goes to it, as in make bench ARGS='--against ../before'
+bench: install ## measure speed and memory, some minutes; ARGS goes to it, as in make bench ARGS='--only story'
 	$(BIN)/python -m bench $(ARGS)
 
 check: install ## format, lint, types, layers, tests

@@ -1,4 +1,5 @@
-"""The table. `python -m bench --against DIR` measures another checkout in the same rounds, and says what has become of its figures."""
+"""The tables. `python -m bench --write docs/performance.md` puts them into a page; `--against DIR` measures another checkout in the same
+rounds, and says what has become of its figures."""
 
 from __future__ import annotations
 
@@ -7,69 +8,152 @@ import json
 import platform
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from bench.subjects import BYTES, SECONDS
+from bench.subjects import GROUPS, Group
+from bench.targets import TARGETS, Figures, ratio
 
-__all__ = ["main", "table"]
+__all__ = ["BEGIN", "END", "main", "measured", "page", "put", "spoken"]
 
 HERE: Final = Path(__file__).resolve().parent.parent
-YARDSTICKS: Final = ("plain SimPy", "plain SimPy, 3 connections", "a run of the story", "import typer, rich")  # of the lines below each
-Rounds = list[tuple[float, int]]  # user seconds and attempts, as `subjects` gives them
-Figures = dict[str, Rounds]
+BEGIN: Final = "<!-- bench: begin; python -m bench --write writes what is between -->"
+END: Final = "<!-- bench: end -->"
+Found = dict[tuple[str, str], list[dict[str, Any]]]  # by group and subject, what each round found
+_COUNTS: Final = ("attempts", "delivered", "bounced", "expired", "remaining")
 
 
-def _fresh(what: str, messages: int, tree: Path) -> Any:
+def _fresh(group: str, name: str, tree: Path) -> dict[str, Any]:
     """One figure, from a process of its own that has the package of `tree` and the benchmark of this one."""
-    code = f"import sys; sys.path.insert(0, {str(HERE)!r}); import bench; sys.path.insert(0, {str(tree)!r}); "
-    code += f"from bench.subjects import measure; measure({what!r}, {messages})"
-    done = subprocess.run([sys.executable, "-c", code], cwd=tree, check=True, stdout=subprocess.PIPE, text=True)
-    return json.loads(done.stdout)
+    return spoken(f"from bench.subjects import measure; measure({group!r}, {name!r})", tree)
 
 
-def table(rounds: int, messages: int, against: Path | None = None) -> list[str]:
-    """Measure everything, and set it out in lines."""
-    trees = [HERE] if against is None else [HERE, against]
-    found: list[Figures] = [{name: [] for name in SECONDS} for _ in trees]
-    for _ in range(rounds):
-        for name in SECONDS:
-            for figures, tree in zip(found, trees, strict=True):
-                figures[name].append(_fresh(f"seconds {name}", messages, tree))
-    lines = [f"{'':46} {'user s':>8} {'from':>8} {'to':>8} {'attempts/s':>11} {'ratio':>6}" + "  before" * len(trees[1:])]
-    now, yardstick = found[0], ""
-    for name in SECONDS:
-        yardstick = name if name in YARDSTICKS else yardstick
-        seconds, attempts = [spent for spent, _ in now[name]], now[name][0][1]
-        rate = f"{attempts / median(seconds):,.0f}" if attempts else ""
-        line = f"{name:46} {median(seconds):8.3f} {min(seconds):8.3f} {max(seconds):8.3f} {rate:>11}"
-        line += f" {_ratio(now[name], now[yardstick]):6.2f}"
-        lines.append(line + "".join(f" {_ratio(now[name], before[name]):7.2f}" for before in found[1:]))
-    lines += ["", f"{'':46} {'bytes a message that waits':>26}" + f"{'before':>12}" * len(trees[1:])]
-    for name in BYTES:
-        lines.append(f"{name:46} {_fresh(f'bytes {name}', messages, HERE):26,.0f}")
-        lines[-1] += "".join(f"{_fresh(f'bytes {name}', messages, tree):12,.0f}" for tree in trees[1:])
-    return lines
+def spoken(code: str, tree: Path = HERE) -> dict[str, Any]:
+    """What a process of its own prints in its last line."""
+    paths = f"import sys; sys.path.insert(0, {str(HERE)!r}); import bench; sys.path.insert(0, {str(tree)!r}); "
+    done = subprocess.run([sys.executable, "-c", paths + code], cwd=tree, check=True, stdout=subprocess.PIPE, text=True)
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
-def _ratio(some: Rounds, others: Rounds) -> float:
-    """User seconds of one thing for each of another: the median of the ratios of each round."""
-    return median(a / max(b, 1e-6) for (a, _), (b, _) in zip(some, others, strict=True))
+def measured(groups: Sequence[Group], rounds: int, tree: Path = HERE, other: Path | None = None) -> tuple[Found, Found]:
+    """Every subject in every round, here and in another checkout."""
+    here: Found = {(group.name, subject.name): [] for group in groups for subject in group.subjects}
+    there: Found = {key: [] for key in here}
+    for n in range(rounds):
+        for group in groups:
+            for subject in group.subjects:
+                key = group.name, subject.name
+                if n >= subject.most or any("missing" in found for found in here[key]):
+                    continue
+                here[key].append(_fresh(*key, tree))
+                if other is not None and subject.ours:
+                    there[key].append(_fresh(*key, other))
+    return here, there
+
+
+def page(groups: Sequence[Group], here: Found, there: Found) -> Iterator[str]:
+    """The tables, as lines of Markdown."""
+    figures, before = _figures(here), _figures(there)
+    yield "| asked for | must | aim | measured | |"
+    yield "|---|---:|---:|---:|---|"
+    for target in TARGETS:
+        value = target.measured(figures)
+        if value is not None:
+            yield f"| {target.what} | {target.must:g} | {target.aim:g} | {_short(value)} | {'' if target.met(value) else 'missed'} |"
+    for group in groups:
+        yield ""
+        yield f"**{group.name}**"
+        yield ""
+        yield from _table(group, here, figures, before)
+
+
+def _figures(found: Found) -> Figures:
+    return {key: [float(one["figure"]) for one in rounds if "figure" in one] for key, rounds in found.items()}
+
+
+def _table(group: Group, here: Found, figures: Figures, before: Figures) -> Iterator[str]:
+    compared = any(before.get((group.name, subject.name)) for subject in group.subjects)
+    counted, first = group.kind == "attempts", group.subjects[0].name
+    agreed = counted and any("outcome" in found for subject in group.subjects for found in here[group.name, subject.name])
+    heads = {
+        "attempts": ["user s", "from", "to", "attempts/s", f"{first}: times", "from", "to", *["the same"] * agreed],
+        "seconds": ["seconds", "from", "to"],
+    }.get(group.kind, [group.kind])
+    heads += ["before: times"] * compared
+    yield "| |" + "".join(f" {head} |" for head in heads)
+    yield "|---|" + "---:|" * len(heads)
+    for subject in group.subjects:
+        key = group.name, subject.name
+        values, rounds = figures[key], here[key]
+        if not values:
+            yield f"| {subject.name} | {rounds[0]['missing']} |" + " |" * (len(heads) - 1)
+            continue
+        cells = [_short(median(values))]
+        if group.kind in ("attempts", "seconds"):
+            cells += [_short(min(values)), _short(max(values))]
+        if counted:
+            times = ratio(figures[group.name, first], values)
+            cells += [f"{rounds[0]['attempts'] / median(values):,.0f}", *(_short(f(times)) for f in (median, min, max))]
+        if agreed:
+            cells.append(_agreement(rounds[0], here[group.name, "the kernel"][0]))
+        if compared:
+            cells.append(_short(median(ratio(before[key], values))) if before[key] else "")
+        yield f"| {subject.name} |" + "".join(f" {cell} |" for cell in cells)
+
+
+def _agreement(found: Mapping[str, Any], kernel: Mapping[str, Any]) -> str:
+    """With the kernel, of each message where the engine says it."""
+    its, ours = found["outcome"], kernel["outcome"]
+    different = [f"{name} {its[name] - ours[name]:+d}" for name in _COUNTS if its[name] != ours[name]]
+    if different:
+        return ", ".join(different)
+    if not its["sha256"]:
+        return "in all counts"
+    return "to the bit" if its["sha256"] == ours["sha256"] else "in all counts, not to the bit"
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def put(text: str, into: Path) -> None:
+    """Between the two marks of a page."""
+    whole = into.read_text(encoding="utf-8")
+    if BEGIN not in whole or END not in whole:
+        raise SystemExit(f"{into}: wants a line {BEGIN!r} and a line {END!r}")
+    before, rest = whole.split(BEGIN, 1)
+    into.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.split(END, 1)[1]}", encoding="utf-8")
+
+
+def _machine() -> str:
+    model = platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        model = f"{names[0]} ({len(names)} processors), {model}" if names else model
+    return f"{platform.python_implementation()} {platform.python_version()}, {model}"
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5, help="fresh processes for each figure (default 5)")
-    parser.add_argument("--messages", type=int, default=1500, help="messages of the synthetic instance (default 1500)")
-    parser.add_argument("--against", type=Path, help="another checkout, to be measured in the same rounds: 'before' is the ratio to it")
-    given = parser.parse_args()
-    print(
-        f"{platform.python_implementation()} {platform.python_version()}, {platform.machine()}; {given.rounds} rounds; median, least, most"
+    parser.add_argument("--rounds", type=int, default=5, help="fresh processes for each figure (default 5); what is slow has fewer")
+    parser.add_argument("--only", default="", help="groups whose name has this in it")
+    parser.add_argument(
+        "--against", type=Path, help="another checkout, to be measured in the same rounds: 'before: times' is the ratio to it"
     )
-    print("ratio: to the line 'plain SimPy', 'a run of the story' or 'import typer, rich' above, round by round\n")
-    print("\n".join(table(given.rounds, given.messages, given.against and given.against.resolve())))
+    parser.add_argument("--write", type=Path, help="a page with two marks, to get the tables between them")
+    given = parser.parse_args()
+    groups = [group for group in GROUPS if given.only in group.name]
+    here, there = measured(groups, given.rounds, other=given.against and given.against.resolve())
+    said = f"{_machine()}; {given.rounds} rounds, median, least and most; ratios round by round."
+    text = "\n".join([said, "", *page(groups, here, there)])
+    print(text)
+    if given.write is not None:
+        put(text, given.write)
 
 
 if __name__ == "__main__":

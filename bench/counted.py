@@ -12,7 +12,7 @@ import numpy as np
 
 from sim.destinations import Codes, Destinations, Manner
 from sim.mail import CONNECTION_FAILURES, NO_HOST, Code, Ints
-from sim.units import Seconds
+from sim.units import Floats, Seconds
 
 __all__ = ["Counted"]
 
@@ -26,9 +26,12 @@ class Counted:
     ends: Sequence[Code]
     lengths: Sequence[Seconds]  # of every attempt
     made: list[int] = field(init=False)
+    columns: tuple[Ints, Codes, Codes, Floats] = field(init=False)  # the same
 
     def __post_init__(self) -> None:
         self.made = [0] * len(self.last)
+        meets, ends = (np.array(codes, dtype=np.uint8) for codes in (self.meets, self.ends))
+        self.columns = np.array(self.last, dtype=np.int64), meets, ends, np.array(self.lengths, dtype=np.float64)
 
     def connects(self, hop: int, now: Seconds) -> Code:
         """What this connection meets."""
@@ -53,7 +56,7 @@ class Counted:
         """As columns."""
         count = len(hops)
         codes, numbers = np.zeros(count, dtype=np.uint8), np.zeros(count, dtype=np.int64)
-        last, meets, ends = (np.array(values)[hops] for values in (self.last, self.meets, self.ends))
+        last, meets, ends, lengths = self.columns
         return Destinations(
             code=codes,
             bad=codes,
@@ -63,10 +66,10 @@ class Counted:
             detour=np.zeros(count),
             greylists=codes.astype(np.bool_),
             lists=numbers,
-            last=last.astype(np.int64),
-            meets=meets.astype(np.uint8),
-            ends=ends.astype(np.uint8),
-            seconds=np.array(self.lengths, dtype=np.float64)[hops],
+            last=last[hops],
+            meets=meets[hops],
+            ends=ends[hops],
+            seconds=lengths[hops],
         )
 
     def mailboxes(self, recipients: Ints) -> Codes:

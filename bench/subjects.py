@@ -1,125 +1,178 @@
-"""What is measured, by name. Each subject prepares what does not count, then measures the rest, in this process."""
+"""What is measured, in groups. Each subject prepares what does not count, then measures the rest, in a process of its own."""
 
 from __future__ import annotations
 
-import gc
 import json
+import os
 import resource
 import subprocess
 import sys
-import tracemalloc
+import tempfile
+import time
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, Final
 
-from bench import plain, reference
+from bench import memory, runs
+from bench.engines import ENGINES
 from bench.instance import Instance
-from sim.policy.retry import Family
+from bench.outcome import cpu
 
-__all__ = ["BYTES", "SECONDS", "measure"]
+__all__ = ["GROUPS", "SETS", "Group", "Subject", "find", "measure"]
 
-Spent = tuple[float, int]  # user CPU seconds, and the attempts made in them; 0 where there are none to count
-Play = Callable[[Instance, int], tuple[object, list[Any]]]  # instance and connections to what holds the messages, and the attempts made
-PLAYS: Final[dict[str, Play]] = {
-    "plain SimPy": plain.play,
-    "transport, the queue retries": partial(reference.play, Family.QUEUE),
-    "transport, the message retries": partial(reference.play, Family.MESSAGE),
+Found = dict[str, Any]  # figure, attempts, outcome; or missing: why there is no figure
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One line of the table."""
+
+    name: str
+    measure: Callable[[], Found]
+    most: int = 1000  # rounds, of what is slow
+    ours: bool = False  # of this checkout: measured in another one too
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Lines that have one yardstick, the first of them."""
+
+    name: str
+    kind: str  # what is found: "attempts", "seconds" or a unit
+    subjects: tuple[Subject, ...]
+
+
+SETS: Final = {  # messages, connections
+    "M, the limit binds": (37_926, 30),
+    "M, it does not": (37_926, 1000),
+    "S, the limit binds": (3_557, 3),
+    "S, it does not": (3_557, 1000),
 }
-LOOSE: Final = 1000  # connections
-TIGHT: Final = 3
+_FAST: Final = ("plain SimPy", "the kernel", "the kernel, conducted hour by hour", "C", "C, with a log of attempts", "cimba")
+_SLOW: Final = ("plain SimPy", "SimPy, own counter of slots", "the reference", "the kernel")
+_SLOWEST: Final = ("Ciw", "salabim")  # on one set only
+_ROUNDS: Final = {("M", "plain SimPy"): 3, ("S", "Ciw"): 2, ("S", "salabim"): 2}  # at most; of all others as many as are asked for
 
 
-def _cpu(who: int = resource.RUSAGE_SELF) -> float:
-    return resource.getrusage(who).ru_utime
+def _queue(set: str, engine: str) -> Found:
+    messages, connections = SETS[set]
+    instance = Instance.mixed(messages)
+    try:
+        played = ENGINES[engine](instance, connections)
+    except ModuleNotFoundError as missing:
+        return {"missing": str(missing)}
+    return {"figure": played.seconds, "attempts": played.outcome.attempts, "outcome": asdict(played.outcome)}
 
 
-def _plays(play: Play, connections: int) -> Callable[[int], Spent]:
-    def measured(messages: int) -> Spent:
-        instance = Instance.mixed(messages)
-        begin = _cpu()
-        _, attempts = play(instance, connections)
-        return _cpu() - begin, len(attempts)
-
-    return measured
-
-
-def _run(messages: int) -> Spent:
-    """The story under the policy that fills its queues, as every replication but the first costs."""
-    import sim
-
-    story = sim.load("sbs_2003")
-    sim.run(story, "external", seed=1)
-    begin = _cpu()
-    record = sim.run(story, "external", seed=1)
-    return _cpu() - begin, len(record.columns("attempts")["at"])
+def _queues(set: str) -> Group:
+    names = _FAST if set.startswith("M") else (*_SLOW, *_SLOWEST) if "the limit" in set else _SLOW
+    return Group(
+        f"The retry queue, {set}",
+        "attempts",
+        tuple(Subject(name, partial(_queue, set, name), _ROUNDS.get((set[0], name), 1000), name.startswith("the ")) for name in names),
+    )
 
 
-def _realise(messages: int) -> Spent:
-    import sim
-    from sim import realise
-
-    story = sim.load("sbs_2003")
-    list(realise.hours(story, 1, 0, realise.world(story, 1, 0), 24))
-    begin = _cpu()
-    list(realise.hours(story, 1, 0, realise.world(story, 1, 0), 24))
-    return _cpu() - begin, 0
+def _run(measured: Callable[..., tuple[float, int]], *of: str) -> Found:
+    seconds, attempts = measured(*of)
+    return {"figure": seconds, "attempts": attempts}
 
 
-def _measures(messages: int) -> Spent:
+def _whole(name: str) -> Group:
+    """Of the 40,000 mailboxes plain SimPy plays a tenth, and ten times that is its figure."""
+    large = name == "a day of 40,000 mailboxes"
+    most = 2 if large else 1000
+    kernel = (
+        Subject("the kernel", partial(_run, runs.played, name, "kernel"), most, ours=True),
+        Subject("the kernel, rows drawn too", partial(_run, runs.drawn_and_played, name, "kernel"), most, ours=True),
+    )
+    if large:
+        return Group(f"A run to a record: {name}", "attempts", (Subject("plain SimPy, ten times a tenth", _tenth, most), *kernel))
+    plain = Subject("plain SimPy", partial(_run, runs.plainly, name))
+    reference = (
+        Subject("the reference", partial(_run, runs.played, name, "simpy"), ours=True),
+        Subject("the reference, rows drawn too", partial(_run, runs.drawn_and_played, name, "simpy"), ours=True),
+    )
+    return Group(f"A run to a record: {name}", "attempts", (plain, *reference, *kernel))
+
+
+def _tenth() -> Found:
+    seconds, attempts = runs.plainly("a day of 4,000 mailboxes")
+    return {"figure": 10 * seconds, "attempts": 10 * attempts}
+
+
+def _measures() -> Found:
     import sim
 
     first, second = (sim.run(sim.load("sbs_2003"), "external", seed=1) for _ in range(2))  # a record keeps what was worked out
     sim.measure(first)
-    begin = _cpu()
+    begin = cpu()
     sim.measure(second)
-    return _cpu() - begin, 0
+    return {"figure": cpu() - begin}
 
 
-def _starts(code: str, *arguments: str) -> Callable[[int], Spent]:
-    def measured(messages: int) -> Spent:
-        begin = _cpu(resource.RUSAGE_CHILDREN)
-        subprocess.run(
-            [sys.executable, "-c", f"import sys; sys.path[:0] = {sys.path!r}; {code}", *arguments], check=True, stdout=subprocess.DEVNULL
-        )
-        return _cpu(resource.RUSAGE_CHILDREN) - begin, 0
-
-    return measured
-
-
-SECONDS: Final[dict[str, Callable[[int], Spent]]] = {
-    **{name: _plays(play, LOOSE) for name, play in PLAYS.items()},
-    **{f"{name}, {TIGHT} connections": _plays(play, TIGHT) for name, play in PLAYS.items()},
-    "a run of the story": _run,
-    "of it, realise": _realise,
-    "the measures of its record": _measures,
-    "import typer, rich": _starts("import typer, rich"),
-    "mailflow --help": _starts("from sim.cli import main; main()", "--help"),
-}
+def _child(code: str, *arguments: str, fresh: bool = False, wall: bool = False) -> Found:
+    """A process of its own. fresh: with an empty folder for machine code; wall: seconds as a clock on the wall has them."""
+    with tempfile.TemporaryDirectory() as folder:
+        env = os.environ | ({"NUMBA_CACHE_DIR": folder} if fresh else {})
+        command = [sys.executable, "-c", f"import sys; sys.path[:0] = {sys.path!r}; {code}", *arguments]
+        began, user = time.perf_counter(), cpu(resource.RUSAGE_CHILDREN)
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=env, cwd=folder)
+        took = time.perf_counter() - began
+        return {"figure": took if wall else cpu(resource.RUSAGE_CHILDREN) - user}
 
 
-def _holds(play: Play) -> Callable[[int], float]:
-    """Bytes a message that waits in a queue, without the list of the attempts made so far."""
-
-    def measured(messages: int) -> float:
-        instance = Instance.stuck(messages)
-        play(Instance.stuck(10), LOOSE)  # what is made once
-        gc.collect()
-        tracemalloc.start()
-        kept, attempts = play(instance, LOOSE)
-        attempts.clear()
-        gc.collect()
-        held, _ = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
-        del kept
-        return held / messages
-
-    return measured
-
-
-BYTES: Final[dict[str, Callable[[int], float]]] = {name: _holds(play) for name, play in PLAYS.items()}
+_MAIN: Final = "from sim.cli import main; main()"
+_FIRST: Final = (
+    "from bench import product; from bench.instance import Instance; from sim.policy.retry import Family; "
+    "product.play('{}', Family.MESSAGE, Instance.mixed(20), 3)"
+)
+_STARTS: Final = (
+    Subject("import typer, rich", partial(_child, "import typer, rich")),
+    Subject("mailflow --help", partial(_child, _MAIN, "--help"), ours=True),
+    Subject("import numba", partial(_child, "import numba")),
+    Subject("first use of the reference", partial(_child, _FIRST.format("simpy")), ours=True),
+    Subject("first use of the kernel, machine code kept", partial(_child, _FIRST.format("kernel")), ours=True),
+    Subject("first use of the kernel, none kept", partial(_child, _FIRST.format("kernel"), fresh=True), 1, ours=True),
+    Subject("mailflow compare, by the clock on the wall", partial(_child, _MAIN, "compare", wall=True), 2, ours=True),
+    Subject("the measures of a record of the story", _measures, ours=True),
+)
+_WAITING: Final = 5_000  # messages
 
 
-def measure(what: str, messages: int) -> None:
+def _peak(of: Callable[[], object]) -> Found:
+    of()
+    return {"figure": memory.peak()}
+
+
+_PEAKS: Final = (
+    Subject("import of the package and this benchmark", partial(_peak, lambda: None), 1),
+    Subject("the story, the reference", partial(_peak, partial(runs.drawn_and_played, "the story", "simpy")), 1),
+    Subject("the story, the kernel", partial(_peak, partial(runs.drawn_and_played, "the story", "kernel")), 1),
+    Subject(
+        "a day of 40,000 mailboxes, the kernel", partial(_peak, partial(runs.drawn_and_played, "a day of 40,000 mailboxes", "kernel")), 1
+    ),
+)
+
+GROUPS: Final = (
+    *(_queues(set) for set in SETS),
+    *(_whole(name) for name in runs.RUNS),
+    Group("Start-up, whole processes", "seconds", _STARTS),
+    Group(
+        "Bytes of an outbound message that waits",
+        "bytes",
+        tuple(Subject(name, partial(lambda held: {"figure": held(_WAITING)}, held), 1) for name, held in memory.HELD.items()),
+    ),
+    Group("Most memory of a process", "MiB", _PEAKS),
+)
+
+
+def find(group: str, name: str) -> Subject:
+    """By names."""
+    return next(subject for found in GROUPS if found.name == group for subject in found.subjects if subject.name == name)
+
+
+def measure(group: str, name: str) -> None:
     """Print what one subject costs, as JSON."""
-    kind, _, name = what.partition(" ")
-    print(json.dumps(BYTES[name](messages) if kind == "bytes" else SECONDS[name](messages)))
+    print(json.dumps(find(group, name).measure()))
