@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -21,7 +21,9 @@ from sim.units import Seconds
 
 __all__ = ["Compiled"]
 
+_LINE: Final = 64  # bytes of a line of cache
 _ROOM: Final = 1024  # the least that an array grows to
+_MUCH: Final = 1_000_000  # attempts for which there is room at first, where there may be so many
 _FEW: Final = 1024  # queues that are not worth forgetting
 
 
@@ -71,7 +73,8 @@ class Compiled:
 
     def advance(self, until: Seconds) -> Report:
         """Play everything before `until`."""
-        self._put_acts()
+        if self._waiting or len(self.state.acts):
+            self._put_acts()
         listed = self.outside.listed()
         if len(listed) or len(self.state.listed):
             rows = np.zeros(len(listed), kernel.SPELL)
@@ -202,16 +205,14 @@ class Compiled:
     # Filling and growing.
 
     def _queues(self, hops: Ints) -> Ints:
-        """The queue of each message; new ones are set up."""
-        different, where = np.unique(hops, return_inverse=True)
-        known = self._numbers
-        new = [hop for hop in different.tolist() if hop not in known]
+        """The queue of each message; new ones are set up, in order of their next hops."""
+        listed, known = hops.tolist(), self._numbers
+        new = sorted({hop for hop in listed if hop not in known})
         if new:
             first = len(known)
-            known.update((hop, n) for n, hop in enumerate(new, start=first))
+            known.update(zip(new, range(first, first + len(new)), strict=True))
             self._set_up(first, np.array(new, dtype=np.int64))
-        numbers = np.fromiter((known[hop] for hop in different.tolist()), np.int64, len(different))
-        return numbers[where]
+        return np.fromiter(map(known.__getitem__, listed), np.int64, len(listed))
 
     def _set_up(self, first: int, hops: Ints) -> None:
         found = self.outside.destinations(hops)
@@ -251,10 +252,7 @@ class Compiled:
         if self.rules.resubmit_after < math.inf:
             state = state._replace(resubmits=_grown(state.resubmits, last))
             state.resubmits["at"][first:last] = np.inf
-        one = state.one[0]
-        fresh = np.zeros(len(state.queues), kernel.ASKING)
-        fresh[: one["fresh"]] = state.fresh[: one["fresh"]]
-        self.state = state._replace(fresh=fresh)
+        self.state = state._replace(fresh=_grown(state.fresh, len(state.queues)))
         self._grow_scratch()
 
     def _meeting(self, mail: Mail, queue: Ints) -> Ints:
@@ -320,7 +318,7 @@ class Compiled:
         state, one = self.state, self.state.one[0]
         attempts = int(one["made"]) + len(state.connections) + _ROOM
         episodes = int(one["episodes"]) + len(state.queues) + len(state.connections) + _ROOM
-        attempts = max(attempts, 2 * len(state.attempts))
+        attempts = max(attempts, 2 * len(state.attempts), min(32 * len(state.messages), _MUCH))
         self.state = state._replace(attempts=_grown(state.attempts, attempts), episodes=_grown(state.episodes, episodes))
 
     def _put_acts(self) -> None:
@@ -338,17 +336,22 @@ class Compiled:
         settled = state.left[self._read[0] : int(one["left"])].astype(np.int64)
         late = state.late[self._read[1] : int(one["late"])].astype(np.int64)
         self._read = [int(one["left"]), int(one["late"])]
-        gone = state.messages[settled]
-        return Report(
-            settled, gone["when"], gone["outcome"], gone["dsn"], late, state.messages["accepted"][late] + float(one["delay_notice"])
-        )
+        when, outcome, dsn = (state.messages[name][settled] for name in ("when", "outcome", "dsn"))
+        return Report(settled, when, outcome, dsn, late, state.messages["accepted"][late] + float(one["delay_notice"]))
+
+
+def _zeros(count: int, dtype: np.dtype[Any]) -> Array:
+    """An empty array that begins with a line of cache."""
+    room = np.zeros(count * dtype.itemsize + _LINE, np.uint8)
+    first = -room.ctypes.data % _LINE
+    return room[first : first + count * dtype.itemsize].view(dtype)
 
 
 def _grown(array: Array, count: int) -> Array:
     """The same with room for `count` elements, and then some."""
     if count <= len(array):
         return array
-    found = np.zeros(max(_ROOM, count, len(array) * 3 // 2), array.dtype)
+    found = _zeros(max(_ROOM, count, len(array) * 3 // 2), array.dtype)
     found.view(np.uint8)[: array.nbytes] = array.view(np.uint8)  # numpy copies structures one by one, but bytes in one piece
     return found
 

@@ -41,51 +41,51 @@ NONE: Final = -1
 def _compiled(function: F) -> F:
     """Part of `play`: always inlined, since the arrays are many; without the counting of references, since it makes none; and without
     what only a call from Python needs, which would double the time to compile."""
-    return numba.njit(_nrt=False, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+    return numba.njit(_nrt=False, error_model="numpy", forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
 
 
 def _kept(function: F) -> F:
     """Compiled once, and kept on disk for the next start where that is possible."""
     try:
-        return numba.njit(cache=True, _nrt=False)(function)
+        return numba.njit(cache=True, _nrt=False, error_model="numpy")(function)
     except RuntimeError:  # no folder that can be written
-        return numba.njit(_nrt=False)(function)
+        return numba.njit(_nrt=False, error_model="numpy")(function)
 
 
 # --- state --------------------------------------------------------------------------------------------
 
+# What every attempt touches stands in the first 64 bytes, a line of cache.
 MESSAGE: Final = np.dtype(
     [
-        ("id", "i8"),
-        ("accepted", "f8"),
-        ("first", "f8"),  # attempt
-        ("deferred", "f8"),
         ("when", "f8"),  # READY: since; ALONE: until; GONE: settled
+        ("accepted", "f8"),
         ("waited", "f8"),
         ("held", "f8"),  # seconds of connections
+        ("id", "i8"),
         ("queue", "i4"),
+        ("prev", "i4"),  # in its queue, or in a line; its place in a heap; UNDER_WAY: the connection
+        ("next", "i4"),
+        ("attempts", "i4"),
+        ("failures", "i4"),
+        ("place", "u1"),
+        ("line", "i1"),
+        ("code", "u1"),
+        ("doomed", "u1"),  # a Dsn, or SPARED
+        ("first", "f8"),  # attempt
+        ("deferred", "f8"),
         ("pair", "i4"),  # who meet: sender and recipient, where the next hop greylists; the recipient, where it is a smarthost
         ("size", "i4"),
-        ("attempts", "i4"),
         ("suspended", "i4"),
-        ("failures", "i4"),
-        ("prev", "i4"),  # in its queue, or in a line
-        ("next", "i4"),
-        ("line", "i1"),
-        ("place", "u1"),
         ("outcome", "u1"),
-        ("code", "u1"),
         ("dsn", "u1"),
-        ("doomed", "u1"),  # a Dsn, or SPARED
         ("says", "u1"),  # its recipient, a Code
         ("null", "u1"),  # has the null sender
     ]
 )
 QUEUE: Final = np.dtype(
     [
-        ("hop", "i8"),
-        ("emptied", "f8"),
         ("since", "f8"),  # nothing has stood ready for longer
+        ("emptied", "f8"),
         ("when", "f8"),  # asleep until; where the message retries, dead until
         ("head", "i4"),  # of what stands ready
         ("tail", "i4"),
@@ -94,20 +94,22 @@ QUEUE: Final = np.dtype(
         ("open", "i4"),
         ("failures", "i4"),
         ("episode", "i4"),
-        ("prev", "i4"),  # in the line that it sleeps in
-        ("next", "i4"),
         ("earlier", "i4"),  # in the line for a connection
         ("later", "i4"),
-        ("edge", "i4"),  # its first
-        ("edges", "i4"),
         ("flags", "u1"),
         ("line", "i1"),
         ("code", "u1"),  # what every connection meets; NONE: it alternates between OK and `bad`
+        ("greylists", "u1"),
+        ("hop", "i8"),
+        ("prev", "i4"),  # in the line that it sleeps in
+        ("next", "i4"),
+        ("edge", "i4"),  # its first
+        ("edges", "i4"),
         ("bad", "u1"),
         ("times", "u1"),
-        ("greylists", "u1"),
         ("detour", "u1"),  # it answers at its second address
         ("lists", "u1"),
+        ("room", "i4"),
     ]
 )
 COUNTER: Final = np.dtype([("seconds", "f8"), ("last", "i4"), ("made", "i4"), ("meets", "u1"), ("ends", "u1")], align=True)
@@ -149,6 +151,7 @@ ONE: Final = np.dtype(
                 "throttle",
                 # and what is
                 "now",
+                "wakes",  # nothing that waits does before
             )
         ),
         *(
@@ -885,7 +888,7 @@ def _attempt(s: State, q: int, c: int, opens: bool) -> None:
     connection.carried += 1
     message.attempts += 1
     message.waited += one.now - max(message.when, queue.since)
-    if math.isnan(message.first):
+    if message.attempts == 1:
         message.first = one.now
     code = _connects(s, q) if opens else OK
     if code == OK:
@@ -1081,6 +1084,8 @@ def _earlier(s: State, m: int, other: int) -> bool:
 def _in_turn(s: State) -> None:
     """Sort what is due by (next hop, id)."""
     one, due = s.one[0], s.due
+    if one.due < 2:
+        return
     for k in range(1, one.due):  # a heap, the last in turn first
         m = due[k]
         while k > 0 and _earlier(s, due[(k - 1) >> 1], m):
@@ -1133,6 +1138,8 @@ def _lifetimes_end(s: State) -> None:
 def _waits_end(s: State) -> None:
     """Rank 3: queues first, then messages, within each next hop."""
     one = s.one[0]
+    if one.wakes > one.now:
+        return
     while one.resubmits != NONE and s.resubmits[one.resubmits].at == one.now:
         q = one.resubmits
         _resubmit_not(s, q)
@@ -1194,25 +1201,24 @@ def _mail_comes(s: State) -> None:
 
 @_compiled
 def _next(s: State) -> Seconds:
-    """The next time at which something is due."""
+    """The next time at which something is due; and, noted, at which a wait ends."""
     one = s.one[0]
-    if one.acts > 0:
-        return one.now
     at = math.inf
-    if one.under_way > 0:
-        at = s.under_way[0].when
-    if one.accepted < one.submitted:
-        at = min(at, s.messages[one.accepted].accepted)
     for n in range(len(s.naps)):
-        if s.naps[n].head != NONE:
-            at = min(at, s.queues[s.naps[n].head].when)
+        if s.naps[n].head != NONE and s.queues[s.naps[n].head].when < at:
+            at = s.queues[s.naps[n].head].when
     for n in range(len(s.lines)):
-        if s.lines[n].head != NONE:
-            at = min(at, s.messages[s.lines[n].head].when)
+        if s.lines[n].head != NONE and s.messages[s.lines[n].head].when < at:
+            at = s.messages[s.lines[n].head].when
     if one.waits > 0:
         at = min(at, s.queues[s.waits[0]].when if one.family == BY_QUEUE else s.messages[s.waits[0]].when)
     if one.resubmits != NONE:
         at = min(at, s.resubmits[one.resubmits].at)
+    one.wakes = at
+    if one.under_way > 0 and s.under_way[0].when < at:
+        at = s.under_way[0].when
+    if one.accepted < one.submitted and s.messages[one.accepted].accepted < at:
+        at = s.messages[one.accepted].accepted
     if one.expires == TIMER:
         while one.expiring < one.accepted and s.messages[one.expiring].place == GONE:
             one.expiring += 1
@@ -1223,7 +1229,7 @@ def _next(s: State) -> Seconds:
             one.delaying += 1
         if one.delaying < one.accepted:
             at = min(at, s.messages[one.delaying].accepted + one.delay_notice)
-    return at
+    return one.now if one.acts > 0 else at
 
 
 @_kept
