@@ -24,7 +24,7 @@ from sim.errors import BadInput, Lost
 from sim.measures import Summary
 from sim.runs import Task
 from sim.scenario import Scenario
-from sim.server.transport.engines import Asked, settled
+from sim.server.transport.engines import Asked, make_ready, settled
 
 __all__ = ["Pool", "Progress", "Task", "play", "pool", "spread", "workers"]
 
@@ -122,6 +122,8 @@ class Pool:
             self.engine = settled(
                 "auto", (len(tasks) + self.more) * max(runs.attempts(first.scenario, policy) for policy in first.policies)
             )
+            if self.engine == "kernel" and not isinstance(self.executor, Cluster):
+                make_ready(first.scenario.queue_rules(), self.progress)
         tasks = [replace(task, engine=self.engine) for task in tasks]
         found = [None if self.kept is None else self.kept.find(task) for task in tasks]
         missing = [number for number, result in enumerate(found) if result is None]

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from sim.destinations import Manner
-from sim.mail import PERMANENT, Ints
+from sim.mail import PERMANENT, Code, Ints
 from sim.policy import retry
 from sim.policy.intervention import Act, Deed
 from sim.policy.retry import QueueRules
@@ -19,7 +19,7 @@ from sim.server.transport.columns import CARRIED, Mail, Report, Tabled
 from sim.server.transport.kernel import NONE, Array, State
 from sim.units import Seconds
 
-__all__ = ["Compiled"]
+__all__ = ["Compiled", "warm_up"]
 
 _LINE: Final = 64  # bytes of a line of cache
 _ROOM: Final = 1024  # the least that an array grows to
@@ -354,6 +354,11 @@ def _grown(array: Array, count: int) -> Array:
     found = _zeros(max(_ROOM, count, len(array) * 3 // 2), array.dtype)
     found.view(np.uint8)[: array.nbytes] = array.view(np.uint8)  # numpy copies structures one by one, but bytes in one piece
     return found
+
+
+def warm_up(rules: QueueRules) -> None:
+    """Read the machine code, or make it: an empty transport is played."""
+    kernel.play(_state(rules, Manner(0, 0.0, 1.0, 0.0, tuple(0.0 for _ in Code)), False), 0.0)
 
 
 def _state(rules: QueueRules, manner: Manner, relayed: bool) -> State:

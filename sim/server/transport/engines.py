@@ -8,6 +8,7 @@ when that would have paid the price, the other takes over.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Literal
 
@@ -15,7 +16,7 @@ from sim.errors import BadInput
 from sim.policy.retry import QueueRules
 from sim.server.transport.columns import ByColumn, Reference, Tabled
 
-__all__ = ["ENGINES", "Asked", "Engine", "begin", "chosen", "known", "settled"]
+__all__ = ["ENGINES", "Asked", "Engine", "begin", "chosen", "known", "make_ready", "settled"]
 
 Engine = Literal["simpy", "kernel"]
 Asked = Literal["simpy", "kernel", "auto"]
@@ -63,6 +64,15 @@ def begin(engine: Engine, rules: QueueRules, outside: Tabled) -> ByColumn:
     from sim.server.transport.compiled import Compiled  # the compiler takes a while to import
 
     return Compiled(rules, outside)
+
+
+def make_ready(rules: QueueRules, progress: Callable[[str, int, int], None]) -> None:
+    """Have machine code in this process, made where none is kept, so that processes which it forks have it too."""
+    if not _kept():
+        progress("the kernel is compiled, once", 0, 1)
+    from sim.server.transport.compiled import warm_up
+
+    warm_up(rules)
 
 
 def _kept() -> bool:
