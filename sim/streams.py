@@ -18,7 +18,7 @@ import numpy.typing as npt
 from sim.mail import Ints
 from sim.units import Floats
 
-__all__ = ["Draw", "Generators", "key", "u", "us"]
+__all__ = ["Draw", "Generators", "key", "series", "u", "us"]
 
 _MASK: Final = (1 << 64) - 1
 _GAMMA: Final = 0x9E3779B97F4A7C15
@@ -97,6 +97,17 @@ def u(base: int, *parts: int) -> float:
     for part in parts:
         z = _mix((z + _GAMMA + (part & _MASK)) & _MASK)
     return (z >> 11) * _UNIT
+
+
+def series(base: int, *parts: int, count: int) -> list[float]:
+    """`u(base, *parts, n)` for n from 0 to count - 1."""
+    z = base
+    for part in parts:
+        z = _mix((z + _GAMMA + (part & _MASK)) & _MASK)
+    with np.errstate(over="ignore"):
+        mixed = _mixed(np.uint64(z) + np.uint64(_GAMMA) + np.arange(count, dtype=np.uint64))
+    found: list[float] = ((mixed >> np.uint64(11)).astype(np.float64) * _UNIT).tolist()
+    return found
 
 
 def us(base: int, things: Ints, *parts: int) -> Floats:

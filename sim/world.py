@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.mail import NO_HOST, Code, Ints, Place, Truth, among, place
-from sim.streams import Draw, key, u, us
+from sim.streams import Draw, key, series, u, us
 from sim.units import Seconds, grid
 
 __all__ = ["BANDWIDTH", "FULL", "GONE", "TYPO", "Fates", "Spell", "World"]
@@ -259,14 +259,16 @@ class World:
         else:
             good, bad, code, draw = f.busy_spell / 3.0, f.busy_spell, Code.BUSY, Draw.DOMAIN_BUSY
             edges, now = [0.0], 0.0
-        n = 0
+        begun, dice = len(edges), list[float]()
         while now < self.horizon:
             mean = bad if len(edges) % 2 else good
             if math.isinf(mean):
                 break
-            now = grid(now + max(1.0, -mean * math.log1p(-u(self.key, hop, draw, n))))
+            n = len(edges) - begun
+            if n == len(dice):  # as many again as a run needs, about
+                dice = series(self.key, hop, draw, count=2 * n + max(4, math.ceil(2.2 * self.horizon / (good + bad))))
+            now = grid(now + max(1.0, -mean * math.log1p(-dice[n])))
             edges.append(now)
-            n += 1
         self._spells[hop] = (edges, code)
         return self._spells[hop]
 

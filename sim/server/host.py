@@ -287,7 +287,8 @@ class Host:
         messages = messages[messages["accepted_at"] < self.scenario.horizon]
         here = messages["next_hop"] == HERE
         self.ledger.stayed.append(messages[here])
-        self.pending = np.concatenate([self.pending, messages[~here]])
+        if not here.all():
+            self.pending = np.concatenate([self.pending, messages[~here]])
 
     # What it leaves.
 

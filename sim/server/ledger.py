@@ -19,7 +19,7 @@ from sim.record import SCHEMA, Table
 from sim.server.transport.columns import ByColumn
 from sim.tally import Tally
 from sim.units import HOUR, Floats
-from sim.workload import Rows
+from sim.workload import Rows, join
 
 __all__ = ["BORN", "Batch", "Born", "Ledger", "Sent", "born_of", "hours", "ids", "inbound", "relayed"]
 
@@ -64,6 +64,12 @@ class Batch:
     code: Codes
     dsn: Codes
 
+    @classmethod
+    def joined(cls, parts: Sequence[Batch]) -> Batch:
+        """One behind the other."""
+        names = ("turn", "outcome", "answer", "settled_at", "code", "dsn")
+        return cls(join([part.rows for part in parts]), *(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
     def take(self, which: npt.NDArray[np.bool_]) -> Batch:
         """Some of it."""
         codes = (self.outcome[which], self.answer[which])
@@ -82,7 +88,11 @@ class Ledger:
 
     def messages(self, carried: Table) -> Table:
         """The table of messages in order of (accepted_at, id), with the domains of senders and recipients, which put names on them."""
-        parts = [inbound(batch) for batch in self.batches] + [*self.released, _carried(carried, self.sent.rows), self._stayed()]
+        parts = [inbound(Batch.joined(self.batches))] * bool(self.batches) + [
+            *self.released,
+            _carried(carried, self.sent.rows),
+            self._stayed(),
+        ]
         self.batches, self.released = [], []
         order = np.lexsort([np.concatenate([part[name] for part in parts]) for name in ("id", "accepted_at")])
         # column by column: a large table is never there twice
