@@ -30,7 +30,7 @@ class Subject:
 
     name: str
     measure: Callable[[], Found]
-    most: int = 1000  # rounds, of what is slow
+    most: int = 1000  # rounds
     ours: bool = False  # of this checkout: measured in another one too
 
 
@@ -52,7 +52,9 @@ SETS: Final = {  # messages, connections
 _FAST: Final = ("plain SimPy", "the kernel", "the kernel, conducted hour by hour", "C", "C, with a log of attempts", "cimba")
 _SLOW: Final = ("plain SimPy", "SimPy, own counter of slots", "the reference", "the kernel")
 _SLOWEST: Final = ("Ciw", "salabim")  # on one set only
-_ROUNDS: Final = {("M", "plain SimPy"): 3, ("S", "Ciw"): 2, ("S", "salabim"): 2}  # at most; of all others as many as are asked for
+_MANY: Final = 1000  # rounds: as many as are asked for
+_SOME: Final = 3  # at most, of what is slow
+_ROUNDS: Final = {("M", "plain SimPy"): _SOME, ("S", "Ciw"): 1, ("S", "salabim"): 1}
 
 
 def _queue(set: str, engine: str) -> Found:
@@ -70,7 +72,12 @@ def _queues(set: str) -> Group:
     return Group(
         f"The retry queue, {set}",
         "attempts",
-        tuple(Subject(name, partial(_queue, set, name), _ROUNDS.get((set[0], name), 1000), name.startswith("the ")) for name in names),
+        tuple(
+            Subject(
+                name, partial(_queue, set, name), _ROUNDS.get((set[0], name), _MANY if set[0] == "M" else _SOME), name.startswith("the ")
+            )
+            for name in names
+        ),
     )
 
 
@@ -82,17 +89,17 @@ def _run(measured: Callable[..., tuple[float, int]], *of: str) -> Found:
 def _whole(name: str) -> Group:
     """Of the 40,000 mailboxes plain SimPy plays a tenth, and ten times that is its figure."""
     large = name == "a day of 40,000 mailboxes"
-    most = 2 if large else 1000
+    most = 2 if large else _SOME
     kernel = (
         Subject("the kernel", partial(_run, runs.played, name, "kernel"), most, ours=True),
         Subject("the kernel, rows drawn too", partial(_run, runs.drawn_and_played, name, "kernel"), most, ours=True),
     )
     if large:
         return Group(f"A run to a record: {name}", "attempts", (Subject("plain SimPy, ten times a tenth", _tenth, most), *kernel))
-    plain = Subject("plain SimPy", partial(_run, runs.plainly, name))
+    plain = Subject("plain SimPy", partial(_run, runs.plainly, name), _SOME)
     reference = (
-        Subject("the reference", partial(_run, runs.played, name, "simpy"), ours=True),
-        Subject("the reference, rows drawn too", partial(_run, runs.drawn_and_played, name, "simpy"), ours=True),
+        Subject("the reference", partial(_run, runs.played, name, "simpy"), _SOME, ours=True),
+        Subject("the reference, rows drawn too", partial(_run, runs.drawn_and_played, name, "simpy"), _SOME, ours=True),
     )
     return Group(f"A run to a record: {name}", "attempts", (plain, *reference, *kernel))
 
@@ -135,7 +142,7 @@ _STARTS: Final = (
     Subject("first use of the reference", partial(_child, _FIRST.format("simpy")), ours=True),
     Subject("first use of the kernel, machine code kept", partial(_child, _FIRST.format("kernel")), ours=True),
     Subject("first use of the kernel, none kept", partial(_child, _FIRST.format("kernel"), fresh=True), 1, ours=True),
-    Subject("mailflow compare, by the clock on the wall", partial(_child, _MAIN, "compare", wall=True), 2, ours=True),
+    Subject("mailflow compare, by the clock on the wall", partial(_child, _MAIN, "compare", wall=True), 1, ours=True),
     Subject("the measures of a record of the story", _measures, ours=True),
 )
 _WAITING: Final = 5_000  # messages
