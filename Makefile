@@ -12,7 +12,7 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo expectations docs test bench check format notebooks notebooks-run clean
+.PHONY: help install demo expectations docs test bench scale check format notebooks notebooks-run clean
 
 help: ## list the targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -45,7 +45,11 @@ test: install ## run the tests; ARGS goes to pytest, as in make test ARGS='-m "n
 	$(BIN)/pytest $(ARGS)
 
 bench: install ## measure speed and memory, some minutes; ARGS goes to it, as in make bench ARGS='--only story'
+	KERNEL_EXAMPLES=20000 $(BIN)/pytest -q tests/test_kernel.py
 	$(BIN)/python -m bench $(ARGS)
+
+scale: install ## measure time and memory of a thousand to a million mailboxes, and write chart and table into docs/; two minutes
+	$(BIN)/python -m bench.scale docs
 
 check: install ## format, lint, types, layers, tests
 	$(BIN)/ruff format --check .

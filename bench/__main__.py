@@ -13,14 +13,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
+from bench.page import put
 from bench.subjects import GROUPS, Group
 from bench.targets import TARGETS, Figures, ratio
 
-__all__ = ["BEGIN", "END", "main", "measured", "page", "put", "spoken"]
+__all__ = ["main", "measured", "page", "spoken"]
 
 HERE: Final = Path(__file__).resolve().parent.parent
-BEGIN: Final = "<!-- bench: begin; python -m bench --write writes what is between -->"
-END: Final = "<!-- bench: end -->"
 Found = dict[tuple[str, str], list[dict[str, Any]]]  # by group and subject, what each round found
 _COUNTS: Final = ("attempts", "delivered", "bounced", "expired", "remaining")
 
@@ -119,15 +118,6 @@ def _short(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def put(text: str, into: Path) -> None:
-    """Between the two marks of a page."""
-    whole = into.read_text(encoding="utf-8")
-    if BEGIN not in whole or END not in whole:
-        raise SystemExit(f"{into}: wants a line {BEGIN!r} and a line {END!r}")
-    before, rest = whole.split(BEGIN, 1)
-    into.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.split(END, 1)[1]}", encoding="utf-8")
-
-
 def _machine() -> str:
     model = platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
@@ -153,7 +143,7 @@ def main() -> None:
     text = "\n".join([said, "", *page(groups, here, there)])
     print(text)
     if given.write is not None:
-        put(text, given.write)
+        put(given.write, "bench", "python -m bench --write", text)
 
 
 if __name__ == "__main__":

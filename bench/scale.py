@@ -115,7 +115,7 @@ def main() -> None:
     if len(sys.argv) > 1:
         folder = Path(sys.argv[1])
         chart(found, folder / "scale.svg")
-        put(folder / "performance.md", "scale", lines)
+        put(folder / "performance.md", "scale", "python -m bench.scale docs", "\n".join(lines))
 
 
 if __name__ == "__main__":

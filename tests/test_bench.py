@@ -1,6 +1,7 @@
 """What the benchmark compares does the same work, and its tables say what was found. How long anything takes is not tested."""
 
 import importlib
+import json
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -10,10 +11,11 @@ import pytest
 pytest.importorskip("resource", reason="the benchmark reads user CPU time as POSIX gives it")
 
 import sim
-from bench import memory, native, plain, plain_story, product, runs, slots
+from bench import memory, native, plain, plain_story, product, runs, scale, slots
 from bench.engines import ENGINES, outcome
 from bench.instance import Instance
 from bench.outcome import Outcome
+from bench.page import put
 from bench.subjects import GROUPS, Group, Subject
 from bench.targets import TARGETS
 from sim import realise
@@ -155,12 +157,21 @@ def test_every_row_of_a_table_has_as_many_cells(in_this_process):
 
 def test_the_tables_take_the_place_of_those_between_the_marks_of_a_page(tmp_path):
     page = tmp_path / "page.md"
-    page.write_text(f"before\n{TABLE.BEGIN}\nold\n{TABLE.END}\nafter\n")
-    TABLE.put("new", page)
-    assert page.read_text() == f"before\n{TABLE.BEGIN}\n\nnew\n\n{TABLE.END}\nafter\n"
+    begin, end = "<!-- bench: begin; make bench writes what is between -->", "<!-- bench: end -->"
+    page.write_text(f"before\n{begin}\nold\n{end}\nafter\n")
+    put(page, "bench", "make bench", "new")
+    assert page.read_text() == f"before\n{begin}\n\nnew\n\n{end}\nafter\n"
     page.write_text("no marks")
     with pytest.raises(SystemExit, match="wants a line"):
-        TABLE.put("new", page)
+        put(page, "bench", "make bench", "new")
+
+
+def test_an_office_of_the_chart_is_played_as_a_run_and_its_row_says_what_came_of_it(capsys):
+    scale.measure(100, 1)
+    found = json.loads(capsys.readouterr().out)
+    assert found["messages"] > 100 * 50
+    assert found["attempts"] > 100 * 10
+    assert scale.table([found])[2].startswith("| 100 | 1 | ")
 
 
 def test_every_figure_that_was_asked_for_is_measured():

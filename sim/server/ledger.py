@@ -88,11 +88,9 @@ class Ledger:
 
     def messages(self, carried: Table) -> Table:
         """The table of messages in order of (accepted_at, id), with the domains of senders and recipients, which put names on them."""
-        parts = [inbound(Batch.joined(self.batches))] * bool(self.batches) + [
-            *self.released,
-            _carried(carried, self.sent.rows),
-            self._stayed(),
-        ]
+        parts = [*self.released, _carried(carried, self.sent.rows), self._stayed()]
+        if self.batches:
+            parts.insert(0, inbound(Batch.joined(self.batches)))
         self.batches, self.released = [], []
         order = np.lexsort([np.concatenate([part[name] for part in parts]) for name in ("id", "accepted_at")])
         # column by column: a large table is never there twice
