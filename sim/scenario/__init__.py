@@ -3,92 +3,39 @@
 from __future__ import annotations
 
 import copy
-import datetime as dt
-import hashlib
 import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from sim import profiles, units
 from sim.errors import BadInput, Unavailable, nearest
 from sim.policy import retry
 from sim.policy.admission import Filter, FilterKind
 from sim.policy.autoreply import POLICIES, Audience, Responder
-from sim.policy.intervention import Act
-from sim.policy.own import Function, described, stays_here
-from sim.profiles import Profile, Setting, Tag, responders
+from sim.policy.own import Function, stays_here
+from sim.profiles import Profile, Setting, responders
 from sim.profiles.responders import Autoresponder
-from sim.scenario import calendar, causes, hand, policies, reader, replies, route
+from sim.scenario import calendar, causes, changes, identity, inputs, policies, reader, replies, route
 from sim.scenario.calendar import Absence
+from sim.scenario.changes import Change
+from sim.scenario.compressed import Compressed
 from sim.scenario.consistent import POLICY_NAME, consistent
-from sim.scenario.optional import off
+from sim.scenario.defaults import checked_default, default_rules
+from sim.scenario.inputs import A_DEFAULT, Input
 from sim.scenario.policies import ReplyPolicy
 from sim.scenario.rules import queue_rules
 from sim.scenario.schema import Document
-from sim.units import DAY, HOUR, Seconds, words
+from sim.units import DAY, HOUR, Seconds
 
 if TYPE_CHECKING:
     from sim.corpus import Corpus
 
 __all__ = ["A_DEFAULT", "Absence", "Change", "Compressed", "Input", "ReplyPolicy", "Scenario", "default_rules", "load", "loads"]
-
-A_DEFAULT: Final = "a default that stands in for a fact of the site: put in your own"
-
-# What decides nothing of which mail comes, but only what becomes of it.
-_NOT_DRAWN = (
-    *("title", "replay_required", "tested_with", "expect", "verdict", "detection"),
-    *("server", "replies", "filter", "world", "route", "change", "cause", "listing", "confirmed", "loops", "breaker", "policy"),
-)
-_FATES = {"unresolvable", "nxdomain", "silent", "refusing", "busy", "null_mx", "addresses"}  # of senders of spam
-_NULL_MX = dt.date(2015, 6, 1)  # RFC 7505
-
-
-@dataclass(frozen=True, slots=True)
-class Input:
-    """One resolved value with everything that is known of it. `value`, `low` and `high` are as they would be written in the file."""
-
-    key: str
-    value: object
-    unit: str
-    meaning: str
-    source: str
-    tag: Tag
-    low: object = None
-    high: object = None
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """Replies of a mailbox switched, an absence ended, the server's policy changed, or something done to the queues, at a time."""
-
-    at: Seconds
-    mailbox: int = -1
-    replies: bool | None = None
-    ends_absence: bool = False
-    policy: str = ""
-    act: Act | None = None
-
-    def words(self) -> str:
-        """What is done."""
-        if self.act is not None:
-            return self.act.words()
-        switched = f"replies {'on' if self.replies else 'off'}"
-        return f"policy {self.policy}" if self.policy else "absence ends" if self.ends_absence else switched
-
-
-@dataclass(frozen=True, slots=True)
-class Compressed:
-    """What was cut out of a replay: gaps longer than `longest` were cut down to it. Times in seconds."""
-
-    longest: Seconds
-    gaps: int
-    removed: Seconds
-    span: Seconds  # of the replay before
 
 
 @dataclass(frozen=True)
@@ -143,7 +90,7 @@ class Scenario:
         if value is not None:
             return value
         assert key in self.profile.settings, key
-        return _checked_default(self.profile.name, key)
+        return checked_default(self.profile.name, key)
 
     def _seconds(self, key: str) -> float:
         value = self.number(key)
@@ -163,7 +110,7 @@ class Scenario:
         """The smarthost's value of a key of `[server]`: its profile's, but for the lifetime that `[route]` may give."""
         assert self.relay is not None, key
         expiry = self.document.route.expiry
-        return expiry if key == "server.expiry" and expiry is not None else _checked_default(self.relay.name, key)
+        return expiry if key == "server.expiry" and expiry is not None else checked_default(self.relay.name, key)
 
     def relay_rules(self) -> retry.QueueRules:
         """What a transport needs to know of the smarthost."""
@@ -267,18 +214,7 @@ class Scenario:
     @cached_property
     def changes(self) -> tuple[Change, ...]:
         """Changes in order of time."""
-        listed = [
-            Change(
-                c.at,
-                self.mailbox(c.mailbox) if c.mailbox is not None else -1,
-                None if c.replies is None else c.replies == "on",
-                c.absence is not None,
-                c.policy or "",
-                hand.act(c),
-            )
-            for c in self.document.change
-        ]
-        return tuple(sorted(listed, key=lambda c: c.at))
+        return changes.changes(self.document.change, self.mailbox)
 
     def alarms(self) -> dict[str, float]:
         """The limits of the alarm rules by name, and how often a monitor looks."""
@@ -301,59 +237,11 @@ class Scenario:
 
     def inputs(self) -> list[Input]:
         """Every value with unit, source and tag, in the order of the schema."""
-        found = []
-        for key, (meaning, info) in reader.fields().items():
-            # what is expected of a run, and at what scale it is tested, is no input of it
-            if "[]" in key or reader.NAME in key or key in ("expect", "tested_with") or off(self.document, key):
-                continue
-            extra = info.json_schema_extra or {}
-            node: Any = self.plain
-            for part in key.split("."):
-                node = node.get(part) if isinstance(node, dict) else None
-            setting = self.default(key)
-            if extra.get("tag") == "profile" and setting is None:
-                continue  # no setting of this server
-            if key in self.origins:
-                origin = self.origins[key]
-                source = origin.source
-                if setting is not None and setting.source.startswith(responders.NOT_HERE) and node != setting.value:
-                    source = f"{responders.NOT_HERE}, simulated; {source}"
-                found.append(Input(key, node, extra["unit"], meaning, source, origin.tag, origin.low, origin.high))
-            elif isinstance(setting, Setting):
-                found.append(Input(key, setting.value, extra["unit"], meaning, setting.source, setting.tag, setting.low, setting.high))
-            elif isinstance(node, dict) and node:
-                found.append(Input(key, node, extra["unit"], meaning, f"given in {Path(self.file).name}", Tag.SITE))
-            else:
-                default = str(info.default) if not isinstance(info.default, str | int | float | bool | list | dict | None) else info.default
-                source = A_DEFAULT if extra["source"] == "a fact of the site" else extra["source"]
-                found.append(Input(key, default, extra["unit"], meaning, source, Tag(extra["tag"]), extra["low"], extra["high"]))
-        return found
+        return inputs.inputs(self)
 
     def assumed(self) -> list[Input]:
-        """The assumed inputs that have a band and can change a run: a filter that is off, campaigns that do not
-        come, a null MX before there was one, or the verdict's own rule, cannot."""
-        off = self.document.filter.kind == "none"
-        idle = tuple(
-            prefix
-            for prefix, used in (
-                ("spam.campaigns.", self.document.spam.arrivals == "campaigns"),
-                ("spam.harvest_length", self.document.spam.harvests > 0.0),
-                ("spam.null_mx", self.document.start >= _NULL_MX),
-                ("server.null_mx", self.document.spam.null_mx > 0.0),
-                ("server.addresses_tried", self.document.world.several > 0.0),
-                ("world.addresses", self.document.world.several > 0.0),
-                ("world.first_dead", self.document.world.several > 0.0),
-            )
-            if not used
-        )
-        return [
-            item
-            for item in self.inputs()
-            if item.tag is Tag.ASSUMED
-            and item.low is not None
-            and not item.key.startswith(("verdict.", *idle))
-            and not (off and (item.key.startswith("filter.") or item.key == "replies.ignore_junk"))
-        ]
+        """The assumed inputs that have a band and can change a run."""
+        return inputs.assumed(self)
 
     def sha256(self) -> str:
         """Identity of everything that decides the result, but the seed."""
@@ -361,13 +249,7 @@ class Scenario:
 
     @cached_property
     def _sha256(self) -> str:
-        payload = [[item.key, item.value] for item in self.inputs()]
-        payload += [["absence", self.plain.get("absence", [])], ["change", self.plain.get("change", [])]]
-        payload += [["policy", self.plain["policy"]]] if "policy" in self.plain else []
-        payload += [["functions", {name: described(function) for name, function in self.functions.items()}]] if self.functions else []
-        payload += [["replay", corpus.sha256] for corpus in (self.replay, self.replay_wanted) if corpus is not None]
-        payload += [["compressed", self.compressed.longest]] if self.compressed is not None else []
-        return hashlib.sha256(json.dumps(payload, sort_keys=True, default=str).encode()).hexdigest()
+        return identity.result(self)
 
     def work_out(self) -> None:
         """Work out what every run asks for, so that it need not be done for each."""
@@ -376,11 +258,7 @@ class Scenario:
     @cached_property
     def drawn_sha256(self) -> str:
         """Identity of what decides which mail comes, without what the outside, the server and the replies make of it."""
-        document = self.document.model_dump(exclude=dict.fromkeys(_NOT_DRAWN, True) | {"spam": _FATES})
-        payload = [document, self.horizon, [[a.mailbox, a.since, a.until] for a in self.absences]]
-        payload += [corpus.sha256 for corpus in (self.replay, self.replay_wanted) if corpus is not None]
-        payload += [self.compressed.longest if self.compressed is not None else None]
-        return hashlib.sha256(json.dumps(payload, sort_keys=True, default=str).encode()).hexdigest()
+        return identity.drawn(self)
 
     def with_settings(self, settings: Mapping[str, object] | Iterable[str], where: str = "--set") -> Scenario:
         """The same scenario with some keys changed: `{"spam.unresolvable": "5 %"}` or `["spam.unresolvable=5 %"]`."""
@@ -393,22 +271,7 @@ class Scenario:
 
     def on_server(self, name: str) -> Scenario:
         """The same office on another server. A policy that it does not offer, in force or as a change, becomes the widest narrower one."""
-        profile = profiles.find(name)
-        offered = [policy for policy in POLICIES if not profile.policies[policy].why_not]
-        names = list(POLICIES)
-
-        def nearest_there(policy: object) -> object:
-            narrower = [known for known in offered if policy in names and names.index(known) <= names.index(str(policy))]
-            return narrower[-1] if narrower else policy
-
-        plain = copy.deepcopy(dict(self.plain))
-        server = plain.setdefault("server", {})
-        server |= {"profile": name, "policy": nearest_there(self.policy)}
-        for change in plain.get("change", []):
-            if "policy" in change:
-                change["policy"] = nearest_there(change["policy"])
-        if profile.no_hand:  # what nobody can do there is not done
-            plain["change"] = [change for change in plain.get("change", []) if {"policy", "mailbox"} & change.keys()]
+        plain = policies.elsewhere(self.plain, self.policy, name)
         changed = _compose(self.name, f"{self.file} with --server", plain, dict(self.origins))
         return self._completed(changed)
 
@@ -445,17 +308,7 @@ class Scenario:
 
     def what_was_cut(self) -> str:
         """A compressed replay in words; empty where nothing was cut."""
-        cut = self.compressed
-        if cut is None:
-            return ""
-        said = f"Gaps of the replay longer than {words(cut.longest)} were cut down to it: "
-        if not cut.gaps:
-            return said + "there is none."
-        said += f"{cut.gaps:,} gap{'s' * (cut.gaps != 1)}, {words(cut.removed)} of {words(cut.span)} left out."
-        lifetime = self._seconds("server.expiry")
-        if cut.longest < lifetime:
-            said += f" A message stays queued for up to {words(lifetime)}, so queues are fuller than they were in real time."
-        return said
+        return self.compressed.words(self._seconds("server.expiry")) if self.compressed is not None else ""
 
     def _repr_html_(self) -> str:
         rows = "".join(f"<tr><td>{i.key}</td><td>{i.value}</td><td>{i.source}</td></tr>" for i in self.inputs())
@@ -482,25 +335,10 @@ def loads(text: str, name: str = "office", settings: Mapping[str, object] | Iter
     return _read(name, name, reader.parsed(text, name), settings)
 
 
-def default_rules(server: str) -> retry.QueueRules:
-    """The queue rules of a server, by the name of its profile, as it is delivered."""
-    profile = profiles.find(server)
-    return queue_rules(profile, lambda key: _checked_default(profile.name, key))
-
-
 def _read(name: str, file: str, document: Mapping[str, Any], settings: Mapping[str, object] | Iterable[str]) -> Scenario:
     plain, origins = reader.split(document, Path(file).name)
-    digest = hashlib.sha256(json.dumps(document, sort_keys=True, default=str).encode()).hexdigest()
-    scenario = replace(_compose(name, file, plain, origins), read_sha256=digest)
+    scenario = replace(_compose(name, file, plain, origins), read_sha256=identity.digest(document))
     return scenario.with_settings(settings) if settings else scenario
-
-
-@cache
-def _checked_default(profile: str, key: str) -> object:
-    """A profile's value of a key, read as a file's would be; once, since a sweep asks for it thousands of times."""
-    table, _, name = key.partition(".")
-    checked = reader.check({"title": "-", "days": 1, table: {name: profiles.find(profile).settings[key].value}}, f"profile {profile}")
-    return getattr(getattr(checked, table), name)
 
 
 def _compose(name: str, file: str, plain: dict[str, Any], origins: dict[str, reader.Origin]) -> Scenario:

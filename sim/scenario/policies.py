@@ -6,17 +6,19 @@ server: that is simulated, said, and never recommended.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from sim import profiles
 from sim.policy.autoreply import EVERY_MESSAGE, POLICIES, Audience, Responder
 from sim.policy.own import Function
 from sim.profiles import Profile, Switch, responders
 from sim.scenario import reader, replies
 from sim.scenario.schema import Breaker, Document, Policy
 
-__all__ = ["ReplyPolicy", "audience", "by_function", "by_table", "in_order"]
+__all__ = ["ReplyPolicy", "audience", "by_function", "by_table", "elsewhere", "in_order"]
 
 _NAMES: Final = {audience: name for name, audience in POLICIES.items()}
 
@@ -80,3 +82,23 @@ def by_function(function: Function, responder: Responder, breaker: Breaker | Non
     not_here = f"{responders.NOT_HERE}: a Python function decides"
     alone = replace(responder, rules=(), every=EVERY_MESSAGE)
     return ReplyPolicy(Audience.EVERYBODY, alone, breaker, Switch(brief=responders.NOT_HERE, set_by=not_here), not_here, function)
+
+
+def elsewhere(plain: Mapping[str, Any], policy: str, server: str) -> dict[str, Any]:
+    """The tables of a file on another server, `policy` being in force. One that it does not offer becomes the widest narrower one."""
+    profile = profiles.find(server)
+    offered = [name for name in POLICIES if not profile.policies[name].why_not]
+    names = list(POLICIES)
+
+    def nearest_there(policy: object) -> object:
+        narrower = [known for known in offered if policy in names and names.index(known) <= names.index(str(policy))]
+        return narrower[-1] if narrower else policy
+
+    moved = copy.deepcopy(dict(plain))
+    moved["server"] = moved.get("server", {}) | {"profile": server, "policy": nearest_there(policy)}
+    for change in moved.get("change", []):
+        if "policy" in change:
+            change["policy"] = nearest_there(change["policy"])
+    if profile.no_hand:  # what nobody can do there is not done
+        moved["change"] = [change for change in moved.get("change", []) if {"policy", "mailbox"} & change.keys()]
+    return moved
