@@ -6,25 +6,19 @@ KERNEL_EXAMPLES=20000 in the environment looks further; without it 2,000 instanc
 import math
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bench.counted import Counted
-from sim import destinations
 from sim.mail import Code, Kind, Place, address
 from sim.policy import retry
 from sim.policy.intervention import Act, Deed
 from sim.policy.retry import Expiry, Family, QueueRules
 from sim.server.transport import compiled
-from sim.server.transport.columns import Mail, Reference
-from sim.server.transport.compiled import Compiled
-from sim.streams import Draw, u
-from sim.world import FULL, Fates, Spell, World
+from sim.world import FULL, Fates, Spell
+from tests.both_engines import Instance, Listing, parting
 
 MORE = int(os.environ.get("KERNEL_EXAMPLES", "0"))
 FUZZ = settings(
@@ -33,109 +27,6 @@ FUZZ = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-
-
-@dataclass
-class Listing:
-    """A world under which some next hops ask a list that has this server for a while, and its own columns."""
-
-    world: World
-    spans: list[tuple[int, float, float]] = field(default_factory=list)
-
-    def connects(self, hop, now):
-        return self.world.connects(hop, now)
-
-    def accepts(self, hop, recipient, met, now):
-        if any(since <= now < until and self.asks(hop, number) for number, since, until in self.spans):
-            return Code.LISTED
-        return self.world.accepts(hop, recipient, met, now)
-
-    def seconds(self, *asked):
-        return self.world.seconds(*asked)
-
-    def asks(self, hop, number):
-        return u(self.world.key, hop, Draw.ASKS_LIST, number) < 0.5
-
-    def manner(self):
-        return destinations.manner(self.world)
-
-    def destinations(self, hops):
-        found = destinations.destinations(self.world, hops)
-        found.lists = np.array([sum(self.asks(hop, n) << n for n in range(2)) for hop in hops.tolist()])
-        return found
-
-    def mailboxes(self, recipients):
-        return destinations.mailboxes(self.world, recipients)
-
-    def listed(self):
-        return self.spans
-
-
-@dataclass
-class Instance:
-    """What is played: rules, how the outside is made, (id, sender, recipient, next hop, size, time) of each message, acts, other pauses."""
-
-    rules: QueueRules
-    outside: Any
-    mail: list[tuple[int, int, int, int, int, float]]
-    acts: list[tuple[float, Act]]
-    pauses: list[float]
-    forgets: bool  # what has left, at every pause
-    until: float = 20_000.0
-
-
-def played(make, instance: Instance):
-    """Every report, and the tables at the end."""
-    transport = make(instance.rules, instance.outside())
-    acts = sorted(instance.acts, key=lambda act: act[0])
-    told: list[tuple[Any, ...]] = []
-    moments = sorted({at for at, _ in acts} | set(instance.pauses) | {instance.until})
-    columns = [np.array(column) for column in zip(*sorted(instance.mail, key=lambda m: (m[5], m[0])), strict=True)]
-    mail, now = Mail(*columns), 0.0
-    for moment in moments:
-        transport.submit(mail.take((mail.accepted_at >= now) & (mail.accepted_at < moment)))
-        if moment > now:
-            told.append((moment, transport.advance(moment)))
-        if instance.forgets:
-            told.append((moment, *transport.release()))
-        told.append((moment, transport.queued(), transport.in_retry()))
-        for at, act in acts:
-            if at == moment:
-                transport.apply(act)
-        now = moment
-    return told, transport.attempts(), transport.queues(), transport.messages()
-
-
-def first_difference(one, other) -> str:
-    """Where two tables part, in words; empty where they do not."""
-    count = min(len(one["at" if "at" in one else "next_hop"]), len(other["at" if "at" in other else "next_hop"]))
-    for row in range(count):
-        for name in one:
-            a, b = one[name][row], other[name][row]
-            if not (a == b or (a != a and b != b)):
-                rows = [{key: column[row].item() for key, column in table.items()} for table in (one, other)]
-                return f"row {row}, {name}: {a} and {b}; {rows[0]} and {rows[1]}"
-    lengths = {len(column) for table in (one, other) for column in table.values()}
-    return "" if len(lengths) == 1 else f"after {count} rows, which agree, one goes on"
-
-
-def assert_equal(instance: Instance) -> None:
-    (told, *tables), (expected, *others) = played(Compiled, instance), played(Reference, instance)
-    for name, one, other in zip(("attempts", "queues", "messages"), tables, others, strict=True):
-        difference = first_difference(one, other)
-        assert not difference, f"{name}: {difference}"
-        for column in one:
-            assert one[column].dtype == other[column].dtype
-    for this, that in zip(told, expected, strict=True):
-        if len(this) == 4:
-            assert this[1].tolist() == that[1].tolist()
-            for one, other in zip(this[2:], that[2:], strict=True):
-                assert not first_difference(one, other), first_difference(one, other)
-        elif len(this) == 3:
-            assert this == that
-        else:
-            for name in ("settled", "settled_at", "outcome", "dsn", "late", "late_at"):
-                assert getattr(this[1], name).tolist() == getattr(that[1], name).tolist(), (this[0], name)
 
 
 # --- instances ------------------------------------------------------------------------------------------
@@ -215,22 +106,16 @@ def instances(draw) -> Instance:
     if counted:
         last, ends = [draw(st.integers(1, 5)) for _ in codes], [draw(st.sampled_from(CODES)) for _ in codes]
         meets, lengths = [draw(st.sampled_from(CODES[3:])) for _ in codes], [draw(st.sampled_from([1.0, 10.0, 50.0])) for _ in codes]
-
-        def outside() -> Any:
-            return Counted(last, meets, ends, lengths)
+        outside: Counted | Listing = Counted(last, meets, ends, lengths)
     else:
-        world = draw(worlds(key))
         spans = draw(st.sampled_from([[], [(0, 100.0, 700.0)], [(0, 0.0, 50.0), (1, 600.0, 1200.0)]]))
-
-        def outside() -> Any:
-            return Listing(world(), spans)
-
+        outside = draw(worlds(key, spans))
     acts = [(draw(TIMES), draw(ACTS)) for _ in range(draw(st.integers(0, 4)))]
     return Instance(chosen, outside, mail, acts, draw(st.lists(TIMES, max_size=3)), draw(st.booleans()))
 
 
 @st.composite
-def worlds(draw, key: int) -> Any:
+def worlds(draw, key: int, spans: list[tuple[int, float, float]]) -> Listing:
     """Attempts that are answered last as long as the message is large, so that many end together."""
     fates = Fates(
         unresolvable=0.2,
@@ -257,7 +142,7 @@ def worlds(draw, key: int) -> Any:
     spells = draw(
         st.sampled_from([(), (Spell(None, 50.0, 700.0, Code.DNS_TIMEOUT),), (Spell(address(Place.PARTNER, 0), 0.0, 610.0, Code.REFUSED),)])
     )
-    return lambda: World.of(key, 0, 20_000.0, fates, spells)
+    return Listing(key, fates, spells, spans)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -270,4 +155,5 @@ def _forgets_queues_however_few() -> Iterator[None]:
 @FUZZ
 @given(instances())
 def test_both_play_the_same_whatever_the_rules_the_outside_and_the_administrators_hand(instance):
-    assert_equal(instance)
+    difference = parting(instance)
+    assert not difference, difference

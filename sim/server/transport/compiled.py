@@ -25,6 +25,7 @@ _LINE: Final = 64  # bytes of a line of cache
 _ROOM: Final = 1024  # the least that an array grows to
 _MUCH: Final = 1_000_000  # attempts for which there is room at first, where there may be so many
 _FEW: Final = 1024  # queues that are not worth forgetting
+_LINES: Final = 100  # of more than these, a heap is quicker; below 128, since a line's number is a byte
 
 
 class Compiled:
@@ -173,6 +174,8 @@ class Compiled:
             idle &= rows["when"] <= one["now"]  # dead no more
         if idle.sum() < max(_FEW, len(rows) // 2) or one["counting"] or one["accepted"] < one["submitted"]:
             return
+        if one["frozen"]:  # a new queue would be, these are not
+            return
         stays = ~idle
         number = np.append(np.cumsum(stays) - 1, NONE).astype(np.int32)
         kept = rows[stays]
@@ -283,7 +286,7 @@ class Compiled:
         left = _grown(state.left, len(messages))
         late = _grown(state.late, len(messages))
         waits = state.waits
-        if self.rules.kind not in (retry.INTERVALS, retry.DOUBLING, retry.CLAMPED_AGE, retry.EACH_RUN):
+        if not len(state.naps if self.rules.family is retry.Family.QUEUE else state.lines):
             waits = _grown(state.waits, max(len(messages), len(state.queues)))
         self.state = state._replace(messages=messages, left=left, late=late, waits=waits)
         self._grow_for_connections(self.rules.connections)
@@ -434,7 +437,8 @@ def _state(rules: QueueRules, manner: Manner, relayed: bool) -> State:
 
 
 def _lines(rules: QueueRules) -> tuple[Array, Array]:
-    """Lines of messages that wait alone, and of queues that sleep: one for each length that a wait may have, or for each scan."""
+    """Lines of messages that wait alone, and of queues that sleep: one for each length that a wait may have, or for each scan; none where
+    these would be many, or waits have no fixed length."""
     kind, params = rules.kind, rules.params
     waits: list[float] = []
     if kind == retry.INTERVALS:
@@ -452,6 +456,7 @@ def _lines(rules: QueueRules) -> tuple[Array, Array]:
 
 
 def _line_array(waits: list[float]) -> Array:
+    waits = waits if len(waits) <= _LINES else []
     lines = np.zeros(len(waits), kernel.LINE)
     lines["wait"], lines["head"], lines["tail"] = waits, NONE, NONE
     return lines

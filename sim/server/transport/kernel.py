@@ -15,14 +15,17 @@ room in the logs, and is called again.
 
 from __future__ import annotations
 
+import inspect
 import math
 import zlib
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any, Final, NamedTuple, TypeVar
 
 import numba
 import numpy as np
 
+from sim import mail, record, streams, units
 from sim.mail import CONNECTION_FAILURES, NO_HOST, PERMANENT, Code, Dsn, Outcome
 from sim.policy import retry
 from sim.policy.intervention import Deed
@@ -125,10 +128,19 @@ EPISODE: Final = np.dtype(
 )
 ATTEMPT: Final = np.dtype([("at", "f8"), ("seconds", "f8"), ("message", "i4"), ("code", "u1")])
 ACT: Final = np.dtype([(name, "i8") for name in ("deed", "only_in_retry", "kinds", "report", "connections", "per_hop")])
-# What is kept on disk is found by the types of the arguments. That of the rules is in a name, since they stand in a file of their own.
-_RULES: Final = zlib.crc32(
-    b"".join(f.__code__.co_code + repr(f.__code__.co_consts).encode() for f in (retry.wait, retry.next_failure, retry.too_old))
-)
+
+
+def _texts(*modules: ModuleType) -> int:
+    """A checksum of the texts of modules."""
+    found = 0
+    for module in modules:
+        found = zlib.crc32(inspect.getsource(module).encode(), found)
+    return found
+
+
+# What is kept on disk is found by the text of this file and by the types of the arguments. So the texts of others that decide what is
+# compiled, the rules and the numbers of codes and dice, are in the name of a field.
+_RULES: Final = _texts(retry, mail, record, streams, units)
 ONE: Final = np.dtype(
     [
         (f"rules_{_RULES:08x}", "i8"),
@@ -494,7 +506,7 @@ def _sets_in(s: State, items: Array, lines: Array, i: int, seconds: Seconds, fix
             if lines[n].wait == seconds:
                 _into(items, lines, n, i)
                 return
-    elif one.kind in (CLAMPED_AGE, EACH_RUN):
+    elif len(lines) > 0:  # of scans
         every = s.params[2] if one.kind == CLAMPED_AGE else s.params[0]
         _into(items, lines, np.int64(np.rint(item.when / every)) % len(lines), i)
         return
@@ -725,13 +737,19 @@ def _want(s: State, q: int) -> None:
         most = (most + one.per_connection - 1) // one.per_connection if queue.flags & ACTIVE else 1
     if queue.open < most:
         queue.flags |= ASKS | FRESHLY
-        k = one.fresh
-        one.fresh += 1
-        id = s.messages[queue.head].id
-        while k > 0 and id < s.fresh[(k - 1) >> 1].id:
-            s.fresh[k] = s.fresh[(k - 1) >> 1]
-            k = (k - 1) >> 1
-        s.fresh[k].id, s.fresh[k].queue = id, q
+        _ask_freshly(s, q, s.messages[queue.head].id)
+
+
+@_compiled
+def _ask_freshly(s: State, q: int, id: int) -> None:
+    """To those that ask since this instant, by the id at its head."""
+    one = s.one[0]
+    k = one.fresh
+    one.fresh += 1
+    while k > 0 and id < s.fresh[(k - 1) >> 1].id:
+        s.fresh[k] = s.fresh[(k - 1) >> 1]
+        k = (k - 1) >> 1
+    s.fresh[k].id, s.fresh[k].queue = id, q
 
 
 @_compiled
@@ -810,20 +828,20 @@ def _dispatch(s: State) -> None:
             _ask_not(s, q)
             _grant(s, q)
         q = later
-    kept = 0
+    kept, last = 0, len(s.fresh) - 1  # stopped by their own limit: at the other end of the array, with the id by which they asked
     while one.fresh > 0 and one.open < one.connections:
+        id = s.fresh[0].id
         q = _first_fresh(s, 0)
         queue = s.queues[q]
         if queue.ready > 0 and not queue.flags & (ASLEEP | ICED) and queue.open >= one.per_hop:
-            s.due[kept] = q
+            s.fresh[last - kept].id, s.fresh[last - kept].queue = id, q
             kept += 1
             continue
         queue.flags &= ~(ASKS | FRESHLY)
         if queue.ready > 0 and not queue.flags & (ASLEEP | ICED):
             _grant(s, q)
     for k in range(kept):
-        s.queues[s.due[k]].flags &= ~(ASKS | FRESHLY)
-        _want(s, s.due[k])
+        _ask_freshly(s, s.fresh[last - k].queue, s.fresh[last - k].id)
     while one.fresh > 0:
         _ask(s, _first_fresh(s, 0))
 
