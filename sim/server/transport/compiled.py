@@ -24,6 +24,7 @@ __all__ = ["Compiled", "warm_up"]
 _LINE: Final = 64  # bytes of a line of cache
 _ROOM: Final = 1024  # the least that an array grows to
 _MUCH: Final = 1_000_000  # attempts for which there is room at first, where there may be so many
+_MANY: Final = 100_000  # messages at once
 _FEW: Final = 1024  # queues that are not worth forgetting
 _LINES: Final = 100  # of more than these, a heap is quicker; below 128, since a line's number is a byte
 
@@ -209,13 +210,16 @@ class Compiled:
 
     def _queues(self, hops: Ints) -> Ints:
         """The queue of each message; new ones are set up, in order of their next hops."""
-        listed, known = hops.tolist(), self._numbers
+        known = self._numbers
+        different, where = np.unique(hops, return_inverse=True) if len(hops) > _MANY else (hops, None)  # else it is not worth it
+        listed = different.tolist()
         new = sorted({hop for hop in listed if hop not in known})
         if new:
             first = len(known)
             known.update(zip(new, range(first, first + len(new)), strict=True))
             self._set_up(first, np.array(new, dtype=np.int64))
-        return np.fromiter(map(known.__getitem__, listed), np.int64, len(listed))
+        numbers = np.fromiter(map(known.__getitem__, listed), np.int64, len(listed))
+        return numbers if where is None else numbers[where]
 
     def _set_up(self, first: int, hops: Ints) -> None:
         found = self.outside.destinations(hops)
@@ -318,10 +322,12 @@ class Compiled:
             self.state = self.state._replace(waits=_grown(state.waits, room))
 
     def _grow_logs(self) -> None:
+        """Whichever has not the room that an instant may need."""
         state, one = self.state, self.state.one[0]
-        attempts = int(one["made"]) + len(state.connections) + _ROOM
-        episodes = int(one["episodes"]) + len(state.queues) + len(state.connections) + _ROOM
-        attempts = max(attempts, 2 * len(state.attempts), min(32 * len(state.messages), _MUCH))
+        attempts, episodes = len(state.attempts), len(state.episodes)
+        if int(one["made"]) + len(state.connections) > attempts:
+            attempts = max(int(one["made"]) + len(state.connections) + _ROOM, 2 * attempts, min(32 * len(state.messages), _MUCH))
+        episodes = max(episodes, int(one["episodes"]) + len(state.queues) + len(state.connections) + _ROOM)
         self.state = state._replace(attempts=_grown(state.attempts, attempts), episodes=_grown(state.episodes, episodes))
 
     def _put_acts(self) -> None:
