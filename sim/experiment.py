@@ -86,8 +86,7 @@ def compare(
     for what, number, least, most in (("replications", replications, 1, 100_000), ("jobs", jobs, 1, 1024), ("seed", seed, 0, 2**62)):
         if number is not None and not least <= number <= most:
             raise BadInput(what, f"{number} is not between {least:,} and {most:,}")
-    if scenario.document.replay_required and scenario.replay is None:
-        raise BadInput(scenario.file, "replays real mail: give --replay FILE, an mbox, a folder of .eml files or a CSV of metadata")
+    scenario.demand_replay()
     if isinstance(policies, Mapping):
         scenario, policies = scenario.with_functions(policies), ()
     jobs = jobs if executor else _jobs(scenario, jobs)

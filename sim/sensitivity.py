@@ -99,8 +99,7 @@ def weigh(
     spent; `plan` says beforehand on what. An input is ruled out where its mean absolute effect is below a tenth of the largest; at most
     eight stay. executor, resume, engine: as in `sim.compare`.
     """
-    if scenario.document.replay_required and scenario.replay is None:
-        raise BadInput(scenario.file, "replays real mail: give --replay FILE, an mbox, a folder of .eml files or a CSV of metadata")
+    scenario.demand_replay()
     measure = comparison.known_measure(measure or MARGIN, "--measure")
     names = [name for name, outcome in offered(scenario, [policy] if policy else ()).items() if outcome.available]
     if policy:

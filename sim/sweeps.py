@@ -54,8 +54,7 @@ def sweep(
             raise BadInput(what, f"{number} is not between {least:,} and {most:,}")
     way = over(key) if isinstance(key, str) else key
     measure = comparison.known_measure(measure or MARGIN, "--measure")
-    if scenario.document.replay_required and scenario.replay is None:
-        raise BadInput(scenario.file, "replays real mail: give --replay FILE, an mbox, a folder of .eml files or a CSV of metadata")
+    scenario.demand_replay()
     for u in (0.0, 1.0):
         scenario.with_settings({way.key: way.at(u)}, "--over")
     outcomes = offered(scenario, policies or ([scenario.policy] if crosses is not None else ()))

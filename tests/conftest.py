@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite("tests.laws")
+pytest.register_assert_rewrite("tests.laws", "tests.processes")
 
 
 @pytest.fixture(scope="session")

@@ -16,25 +16,13 @@ from sim.cli.options import time_left
 from sim.errors import BadInput, Lost, Notice
 from sim.measures import MEASURES, Summary, Values
 from sim.runs import Task
-
-SHORT = """title = "A short story"
-days = 1
-[server]
-policy = "external"
-[office]
-mailboxes = 2
-people = ["ann"]
-[spam]
-mailboxes = { ann = "10/mailbox/day" }
-[[absence]]
-who = "ann"
-"""
+from tests.stories import ONE_DAY
 
 
 @pytest.fixture
 def story(tmp_path):
     path = tmp_path / "short.toml"
-    path.write_text(SHORT)
+    path.write_text(ONE_DAY)
     return sim.load(path)
 
 
@@ -50,7 +38,7 @@ def test_a_folder_of_another_file_or_seed_is_refused(tmp_path, story):
         started(tmp_path / "kept", story, seed=2)
     with pytest.raises(BadInput, match="was started for short with seed 1, not for sbs_2003 with seed 1"):
         started(tmp_path / "kept", sim.load("sbs_2003"))
-    (tmp_path / "short.toml").write_text(SHORT.replace("days = 1", "days = 2"))
+    (tmp_path / "short.toml").write_text(ONE_DAY.replace("days = 1", "days = 2"))
     with pytest.raises(BadInput, match="and the file short has changed since"):
         started(tmp_path / "kept", sim.load(tmp_path / "short.toml"))
 

@@ -13,20 +13,9 @@ from pathlib import Path
 import pytest
 
 from sim.scenario import reader
+from tests.stories import TWO_DAYS
 
 ROOT = Path(__file__).parent.parent
-SHORT = """title = "A short story"
-days = 2
-[server]
-policy = "external"
-[office]
-mailboxes = 3
-people = ["ann"]
-[spam]
-mailboxes = { ann = "30/mailbox/day" }
-[[absence]]
-who = "ann"
-"""
 PROMISED = {
     *("scenario", "version", "engine", "seed", "replications", "inputs_sha256", "baseline"),
     *("verdict", "policies", "differences", "assumptions", "replay"),
@@ -36,7 +25,7 @@ PROMISED = {
 @pytest.fixture
 def short(tmp_path: Path) -> Path:
     path = tmp_path / "short.toml"
-    path.write_text(SHORT)
+    path.write_text(TWO_DAYS)
     return path
 
 
@@ -121,7 +110,7 @@ def test_sweep_prints_a_table_and_writes_it_with_its_chart(short, tmp_path):
 
 
 def test_sweep_of_all_assumed_inputs_says_its_budget_and_what_decides(short, tmp_path):
-    short.write_text(SHORT.replace("days = 2", "days = 0.5"))
+    short.write_text(TWO_DAYS.replace("days = 2", "days = 0.5"))
     done = mailflow("sweep", short, "--all", "--budget", 400, "--measure", "autoreplies", "--out", "all", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert re.search(r"At most 400 runs: \d+ screen \d+ assumed inputs", done.stdout.replace("\n", " "))

@@ -6,8 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import CancelledError, Executor, Future
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,23 +18,11 @@ import sim
 from sim import cluster, experiment, workers
 from sim.errors import BadInput, Lost
 from sim.program import program
+from tests.processes import COMMAND, complaint, until
+from tests.stories import ONE_DAY
 
 ROOT = Path(__file__).parent.parent
-SHORT = """title = "A short story"
-days = 1
-[server]
-policy = "external"
-[office]
-mailboxes = 2
-people = ["ann"]
-[spam]
-mailboxes = { ann = "10/mailbox/day" }
-[[absence]]
-who = "ann"
-[expect]
-strangers_told = "0 .. 100"
-"""
-COMMAND = [sys.executable, "-c", "from sim.cli import main; main()"]
+SHORT = ONE_DAY + '[expect]\nstrangers_told = "0 .. 100"\n'
 COMPARE = ["compare", "short.toml", "--policy", "off", "--replications", "2", "--quiet"]
 QUIET = {"DASK_DISTRIBUTED__ADMIN__TICK__LIMIT": "1h"}
 
@@ -46,21 +33,6 @@ def environment(code: Path = ROOT) -> dict[str, str]:
 
 def mailflow(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*COMMAND, *arguments], cwd=folder, env=environment(), capture_output=True, text=True, timeout=120)
-
-
-def complaint(done: subprocess.CompletedProcess[str]) -> str:
-    assert done.returncode == 2, done
-    assert done.stderr.count("\n") == 1, done.stderr
-    return done.stderr
-
-
-def until(what: str, happens: Callable[[], bool]) -> None:
-    """Wait for something that is sure to happen; a minute is given up on."""
-    for _ in range(6000):
-        if happens():
-            return
-        time.sleep(0.01)
-    raise AssertionError(f"waited in vain until {what}")
 
 
 class Machines:

@@ -12,6 +12,7 @@ from sim import comparison, experiment, report, workers
 from sim.comparison import Assumption, Band, Outcome, decide, estimate, estimates
 from sim.errors import BadInput
 from sim.measures import MEASURES, Summary
+from tests.stories import TWO_DAYS
 
 STORY = sim.load(Path(__file__).parent.parent / "scenarios" / "sbs_2003.toml")
 
@@ -235,24 +236,10 @@ def test_an_input_that_moves_nothing_is_not_pursued_and_one_that_does_is():
     assert [a.moves for a in result.assumptions] == sorted((a.moves for a in result.assumptions), reverse=True)
 
 
-SHORT = """title = "A short story"
-days = 2
-[server]
-policy = "external"
-[office]
-mailboxes = 3
-people = ["ann"]
-[spam]
-mailboxes = { ann = "30/mailbox/day" }
-[[absence]]
-who = "ann"
-"""
-
-
 @pytest.fixture(scope="module")
 def short(tmp_path_factory):
     path = tmp_path_factory.mktemp("scenario") / "short.toml"
-    path.write_text(SHORT)
+    path.write_text(TWO_DAYS)
     return sim.load(path)
 
 

@@ -4,48 +4,21 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.processes import COMMAND, complaint, until
+from tests.stories import ONE_DAY
+
 ROOT = Path(__file__).parent.parent
-SHORT = """title = "A short story"
-days = 1
-[server]
-policy = "external"
-[office]
-mailboxes = 2
-people = ["ann"]
-[spam]
-mailboxes = { ann = "10/mailbox/day" }
-[[absence]]
-who = "ann"
-"""
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"}
-COMMAND = [sys.executable, "-c", "from sim.cli import main; main()"]
 COMPARE = ["compare", "short.toml", "--policy", "off", "--replications", "2", "--quiet", "--json"]
 
 
 def mailflow(folder: Path, *arguments: str, program: list[str] = COMMAND, **more: object) -> subprocess.CompletedProcess[str]:
     command = [*program, *arguments]
     return subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=120, **more)  # type: ignore[call-overload]
-
-
-def complaint(done: subprocess.CompletedProcess[str]) -> str:
-    assert done.returncode == 2, done
-    assert done.stderr.count("\n") == 1, done.stderr
-    return done.stderr
-
-
-def until(what: str, happens: Callable[[], bool]) -> None:
-    """Wait for something that is sure to happen; a minute is given up on."""
-    for _ in range(6000):
-        if happens():
-            return
-        time.sleep(0.01)
-    raise AssertionError(f"waited in vain until {what}")
 
 
 def kept(folder: Path) -> int:
@@ -75,7 +48,7 @@ def children(process: int) -> list[int]:
 def undisturbed(tmp_path_factory) -> Path:
     """A folder with the scenario and the result of a run that nothing has disturbed."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    (folder / "short.toml").write_text(SHORT)
+    (folder / "short.toml").write_text(ONE_DAY)
     done = mailflow(folder, *COMPARE, "result.json", "--jobs", "1")
     assert done.returncode == 0, done.stderr
     return folder
@@ -83,7 +56,7 @@ def undisturbed(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def here(undisturbed, tmp_path) -> Path:
-    (tmp_path / "short.toml").write_text(SHORT)
+    (tmp_path / "short.toml").write_text(ONE_DAY)
     return tmp_path
 
 

@@ -14,26 +14,14 @@ from sim.comparison import Estimate
 from sim.errors import BadInput
 from sim.report import sweeps as report
 from sim.scenario.span import Span, over, span
+from tests.stories import TWO_DAYS
 from tests.test_plots import title, unreadable, words
-
-SHORT = """title = "A short story"
-days = 2
-[server]
-policy = "external"
-[office]
-mailboxes = 3
-people = ["ann"]
-[spam]
-mailboxes = { ann = "30/mailbox/day" }
-[[absence]]
-who = "ann"
-"""
 
 
 @pytest.fixture(scope="module")
 def short(tmp_path_factory):
     path = tmp_path_factory.mktemp("scenario") / "short.toml"
-    path.write_text(SHORT)
+    path.write_text(TWO_DAYS)
     return sim.load(path)
 
 
@@ -224,7 +212,7 @@ def test_a_sweep_that_cannot_be_played_is_refused_before_anything_is(bad, short,
 def charted(kind: str, folder: Path) -> breakeven.Sweep:
     """Sweeps at the edge of what can come, without runs."""
     file = folder / "small.toml"
-    file.write_text(SHORT)
+    file.write_text(TWO_DAYS)
     scenario = sim.load(file)
     way = over("replies.return_path=user..null") if kind == "a choice" else over("spam.unresolvable=2%..46%", log=kind == "logarithmic")
     edges = {"many flips": [0.2, 0.5, 0.7], "no flip": [], "at the left end": [0.01], "at the right end": [0.99]}.get(kind, [0.4])

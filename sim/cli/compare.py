@@ -24,6 +24,7 @@ from sim.cli.options import (
     Seed,
     Set,
     announce,
+    given,
     progress,
     resolve,
     varied,
@@ -109,16 +110,10 @@ def compare(
     for percent in percentiles or []:
         if not 0 < percent < 100:
             raise BadInput("--percentile", f"{percent:g} is not between 0 and 100")
-    for path in (html, csv, json):
-        if path:
-            output.check(path)
-    if out:
-        output.check_folder(out)
+    output.check_all(html, csv, json, folder=out)
     parts = ["mailflow", "compare", scenario]
     parts += [part for name in policy or [] for part in ("--policy", name)]
-    parts += ["--filter", filter] * bool(filter) + [part for pair in settings or [] for part in ("--set", pair)]
-    parts += ["--replay", replay] * bool(replay) + ["--replay-wanted", replay_wanted] * bool(replay_wanted)
-    parts += ["--compress", compress] * bool(compress)
+    parts += given(settings, filter, replay, replay_wanted, compress)
     parts += [part for item in until or [] for part in ("--until", item)] + ["--no-bands"] * no_bands
     parts += ["--best", best, "--zone", str(zone)] * bool(best) + ["--unpaired"] * unpaired + ["--together"] * together
     parts += [part for item in percentiles or [] for part in ("--percentile", str(item))]

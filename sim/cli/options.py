@@ -32,6 +32,7 @@ __all__ = [
     "Seed",
     "Set",
     "announce",
+    "given",
     "progress",
     "resolve",
     "time_left",
@@ -111,6 +112,13 @@ def _compressed(found: Scenario, longest: str) -> Scenario:
         raise BadInput("--compress", str(error)) from None
     except BadInput as error:
         raise BadInput("--compress", error.found) from None
+
+
+def given(settings: list[str] | None, filter: str, replay: str, replay_wanted: str, compress: str) -> list[str]:
+    """What `resolve` was asked for, as it stands on a command line."""
+    parts = ["--filter", filter] * bool(filter) + [part for pair in settings or [] for part in ("--set", pair)]
+    parts += ["--replay", replay] * bool(replay) + ["--replay-wanted", replay_wanted] * bool(replay_wanted)
+    return parts + ["--compress", compress] * bool(compress)
 
 
 def announce(found: Scenario, quiet: bool) -> None:

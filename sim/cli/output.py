@@ -15,7 +15,7 @@ from typing import Final
 
 from sim.errors import BadOutput
 
-__all__ = ["check", "check_folder", "emit", "note", "stream", "write"]
+__all__ = ["check", "check_all", "check_folder", "emit", "note", "stream", "write"]
 
 _BLOCK: Final = 500  # lines written at a time
 
@@ -53,6 +53,14 @@ def check_folder(path: str) -> None:
     except OSError as error:
         raise BadOutput(path, f"cannot be made: {_reason(error)}") from None
     check(str(Path(path) / "answer.txt"))
+
+
+def check_all(*files: str, folder: str = "") -> None:
+    """Complain now of any of these files, and of the folder, that cannot be written later; what was not asked for is empty."""
+    for path in filter(None, files):
+        check(path)
+    if folder:
+        check_folder(folder)
 
 
 def write(path: str, content: str | bytes) -> None:

@@ -54,8 +54,7 @@ def run(
     from sim.server.transport import engines
 
     found = resolve(scenario, settings, filter, replay, replay_wanted, compress)
-    if found.document.replay_required and found.replay is None:
-        raise BadInput(found.file, "replays real mail: give --replay FILE, an mbox, a folder of .eml files or a CSV of metadata")
+    found.demand_replay()
     for what, number in (("--seed", seed), ("--replication", replication)):
         if not 0 <= number <= 2**62:
             raise BadInput(what, f"{number} is not between 0 and {2**62:,}")

@@ -24,6 +24,7 @@ from sim.cli.options import (
     ScenarioName,
     Seed,
     Set,
+    given,
     progress,
     resolve,
 )
@@ -82,17 +83,11 @@ def sweep(
     """
     if bool(over) == all:
         raise BadInput("--over", "is missing: KEY=LOW..HIGH, as in 'spam.unresolvable=2%..46%', or --all for every assumed input, not both")
-    given = ["--filter", filter] * bool(filter) + [part for pair in settings or [] for part in ("--set", pair)]
-    given += ["--replay", replay] * bool(replay) + ["--replay-wanted", replay_wanted] * bool(replay_wanted)
-    given += ["--compress", compress] * bool(compress)
-    given += [part for name in policy or [] for part in ("--policy", name)] + ["--measure", measure] * bool(measure)
-    given += ["--seed", str(seed)]
+    parts = given(settings, filter, replay, replay_wanted, compress)
+    parts += [part for name in policy or [] for part in ("--policy", name)] + ["--measure", measure] * bool(measure)
+    parts += ["--seed", str(seed)]
     found = resolve(scenario, settings, filter, replay, replay_wanted, compress)
-    for path in (csv, json):
-        if path:
-            output.check(path)
-    if out:
-        output.check_folder(out)
+    output.check_all(csv, json, folder=out)
     from sim.server.transport import engines
 
     back_end = engines.known(engine)
@@ -117,7 +112,7 @@ def sweep(
                 resume=resume or None,
                 progress=show,
             )
-        finding = _weighed(weighed, plan, shlex.join(["mailflow", "sweep", scenario, "--all", "--budget", str(budget), *given]))
+        finding = _weighed(weighed, plan, shlex.join(["mailflow", "sweep", scenario, "--all", "--budget", str(budget), *parts]))
     else:
         from sim import sweeps
         from sim.scenario import span
@@ -138,9 +133,9 @@ def sweep(
                 resume=resume or None,
                 progress=show,
             )
-        given += ["--points", str(points), "--replications", str(replications), *["--log"] * log]
-        given += ["--crosses", str(crosses)] if crosses is not None else []
-        finding = _swept(swept, shlex.join(["mailflow", "sweep", scenario, "--over", over, *given]))
+        parts += ["--points", str(points), "--replications", str(replications), *["--log"] * log]
+        parts += ["--crosses", str(crosses)] if crosses is not None else []
+        finding = _swept(swept, shlex.join(["mailflow", "sweep", scenario, "--over", over, *parts]))
     _give(finding, out, csv, json, quiet)
 
 

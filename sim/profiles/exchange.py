@@ -6,6 +6,7 @@ messages expire. The table of intervals is in FACTS 1.2.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from sim.mail import CONNECTION_FAILURES, NO_HOST, Code
@@ -116,30 +117,6 @@ _FILTERS: Final = {
     "refuse-unresolvable": "not a setting of this server: a gateway in front of it that refuses senders whose domain does not resolve",
 }
 
-EXCHANGE_2007: Final = Profile(
-    name="exchange-2007",
-    title="Exchange Server 2007, Hub Transport role",
-    short="Exchange 2007",
-    settings=_SETTINGS
-    | {
-        "server.connections_per_hop": Setting(
-            20,
-            "assumed: MaxPerDomainOutboundConnections, 40 in current text (FACTS 1.2, S31); older '20' is unverified",
-            Tag.ASSUMED,
-            20,
-            40,
-        )
-    },
-    policies=_POLICIES,
-    filters=_FILTERS,
-    schedule=_INTERVALS,
-    glitch_on=_ANY_FAILURE,
-    queue_tool="Get-Queue",
-    texts=_TEXTS,
-    default_policy="external",
-    responder="exchange-2007",
-    undocumented=("what a domain that does not exist leads to: sources disagree", "what it does with a null MX"),
-)
 EXCHANGE_2016: Final = Profile(
     name="exchange-2016",
     title="Exchange Server 2010 to 2019 and SE, Mailbox or Hub Transport role",
@@ -153,9 +130,26 @@ EXCHANGE_2016: Final = Profile(
     texts=_TEXTS,
     default_policy="external",
     responder="exchange-2007",
-    undocumented=EXCHANGE_2007.undocumented,
+    undocumented=("what a domain that does not exist leads to: sources disagree", "what it does with a null MX"),
 )
-EXCHANGE_EDGE: Final = Profile(
+EXCHANGE_2007: Final = replace(
+    EXCHANGE_2016,
+    name="exchange-2007",
+    title="Exchange Server 2007, Hub Transport role",
+    short="Exchange 2007",
+    settings=_SETTINGS
+    | {
+        "server.connections_per_hop": Setting(
+            20,
+            "assumed: MaxPerDomainOutboundConnections, 40 in current text (FACTS 1.2, S31); older '20' is unverified",
+            Tag.ASSUMED,
+            20,
+            40,
+        )
+    },
+)
+EXCHANGE_EDGE: Final = replace(
+    EXCHANGE_2016,
     name="exchange-edge",
     title="Exchange Server 2010 to 2019, Edge Transport role (policies are set on the Mailbox servers behind it)",
     short="Exchange Edge",
@@ -165,15 +159,6 @@ EXCHANGE_EDGE: Final = Profile(
             ["10 min"] * 6 + ["30 min"], "FACTS 1.2, S28, S29, S31: the same settings have 10 min and 30 min on an Edge server"
         )
     },
-    policies=_POLICIES,
-    filters=_FILTERS,
-    schedule=_INTERVALS,
-    glitch_on=_ANY_FAILURE,
-    queue_tool="Get-Queue",
-    texts=_TEXTS,
-    default_policy="external",
-    responder="exchange-2007",
-    undocumented=EXCHANGE_2007.undocumented,
 )
 EXCHANGE_ONLINE: Final = Profile(
     name="exchange-online",

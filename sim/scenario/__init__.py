@@ -306,6 +306,11 @@ class Scenario:
         """The same scenario with its spam, or its wanted mail from outside, replaced by real messages."""
         return replace(self, replay=spam or self.replay, replay_wanted=wanted or self.replay_wanted, compressed=None)
 
+    def demand_replay(self) -> None:
+        """BadInput where it replays real mail and none was given."""
+        if self.document.replay_required and self.replay is None:
+            raise BadInput(self.file, "replays real mail: give --replay FILE, an mbox, a folder of .eml files or a CSV of metadata")
+
     def what_was_cut(self) -> str:
         """A compressed replay in words; empty where nothing was cut."""
         return self.compressed.words(self._seconds("server.expiry")) if self.compressed is not None else ""

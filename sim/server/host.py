@@ -22,9 +22,10 @@ from sim.policy.acquaintance import Acquaintance
 from sim.policy.autoreply import Audience, History
 from sim.policy.own import Own
 from sim.profiles import Profile
-from sim.record import SCHEMA, Record, RunInfo, Table
+from sim.record import Record, RunInfo
 from sim.scenario import Scenario
 from sim.server import ledger
+from sim.server.acts import acts
 from sim.server.breaker import Breaker
 from sim.server.gates import Gates
 from sim.server.inbound import InForce, deliver
@@ -263,22 +264,8 @@ class Host:
 
     def _leave(self, rows: Rows) -> None:
         """Hand rows on their way out to the transport, in their time."""
-        if not len(rows):
-            return
-        noted = rows.kind != Kind.OUTBOUND  # without a note: mail that our people write
-        leaving = ledger.born_of(
-            len(rows),
-            id=(rows.row << 20) | rows.kind,
-            truth=np.where(noted, rows.truth, Truth.WANTED),
-            sender=rows.sender,
-            sender_domain=np.where(noted, rows.sender_domain, HERE),
-            recipient=rows.recipient,
-            next_hop=rows.recipient_domain,
-            size=rows.size,
-            accepted_at=rows.at,
-            noted=noted,
-        )
-        self.pending = np.concatenate([self.pending, leaving])
+        if len(rows):
+            self.pending = np.concatenate([self.pending, ledger.outgoing(rows)])
 
     def _send(self, messages: Born) -> None:
         """Hand messages to the transport in their time, or to a mailbox here at once, if their time comes before the run ends."""
@@ -322,7 +309,7 @@ class Host:
             "queues": transport.queues(),
             "attempts": attempts,
             "hours": ledger.hours(messages, attempts, self.ledger.hours, tallied),
-            "acts": self._acts(),
+            "acts": acts(scenario, self.policy, self.breakers.values(), self.reputation.listings()),
         }
         if tallied is not None:
             tables["tallied"] = tallied
@@ -333,28 +320,6 @@ class Host:
                 "relay_attempts": relay.transport.attempts(),
             }
         return Record(tables, info, self.names)
-
-    def _acts(self) -> Table:
-        """Absences, changes, causes, listings, the breaker."""
-        rows: list[tuple[float, float, str, str]] = [
-            (absence.since, absence.until, "absence", self.scenario.person(absence.mailbox)) for absence in self.scenario.absences
-        ]
-        for change in self.scenario.changes:
-            if change.replies is not None:
-                rows.append((change.at, np.nan, change.words(), self.scenario.person(change.mailbox)))
-            elif change.act is not None or (change.policy and self.policy == self.scenario.policy):
-                rows.append((change.at, np.nan, change.words(), "server"))
-        for cause in self.scenario.causes:
-            who = cause.who if cause.who == "server" else self.scenario.person(self.scenario.mailbox(cause.who))
-            rows.append((cause.since, cause.until, f"cause {cause.name.replace('_', '-')}", who))
-        for breaker in self.breakers.values():
-            rows += [(since, until, "breaker open", "server") for since, until in breaker.spans]
-        listed = "server" if self.relay is None else "smarthost"
-        for name, since, until in self.reputation.listings():
-            if since < self.scenario.horizon:
-                rows.append((since, min(until, self.scenario.horizon), f"listed by {name.replace('_', '-')}", listed))
-        rows.sort(key=lambda row: row[0])
-        return {name: np.array([row[i] for row in rows], dtype=column.dtype) for i, (name, column) in enumerate(SCHEMA["acts"].items())}
 
 
 def _beyond(scenario: Scenario, world: World) -> World:

@@ -14,14 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.destinations import Codes
-from sim.mail import HERE, OUTGOING, Answer, Ints, Kind, Outcome, among
+from sim.mail import HERE, OUTGOING, Answer, Ints, Kind, Outcome, Truth, among
 from sim.record import SCHEMA, Table
 from sim.server.transport.columns import ByColumn
 from sim.tally import Tally
 from sim.units import HOUR, Floats
 from sim.workload import Rows, join
 
-__all__ = ["BORN", "Batch", "Born", "Ledger", "Sent", "born_of", "hours", "ids", "inbound", "relayed"]
+__all__ = ["BORN", "Batch", "Born", "Ledger", "Sent", "born_of", "hours", "ids", "inbound", "outgoing", "relayed"]
 
 
 # A message that the run gives birth to, or a workload row on its way out: what a transport need not know of it stands here too.
@@ -49,6 +49,23 @@ def born_of(n: int, **columns: object) -> Born:
     for name, value in ({"caused_by": -1, "mailbox": -1, "noted": True} | columns).items():
         made[name] = value
     return made
+
+
+def outgoing(rows: Rows) -> Born:
+    """Workload rows on their way out, as a transport takes them. Without a note: mail that our people write."""
+    noted = rows.kind != Kind.OUTBOUND
+    return born_of(
+        len(rows),
+        id=(rows.row << 20) | rows.kind,
+        truth=np.where(noted, rows.truth, Truth.WANTED),
+        sender=rows.sender,
+        sender_domain=np.where(noted, rows.sender_domain, HERE),
+        recipient=rows.recipient,
+        next_hop=rows.recipient_domain,
+        size=rows.size,
+        accepted_at=rows.at,
+        noted=noted,
+    )
 
 
 @dataclass(frozen=True, slots=True)

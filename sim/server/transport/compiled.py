@@ -1,32 +1,28 @@
-"""The compiled back end behind the interface: fills the arrays of the kernel, lets them grow, and reads them."""
+"""The compiled back end behind the interface: fills the arrays of the kernel, forgets what has left, and reads them."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
-from sim.destinations import Manner
-from sim.mail import PERMANENT, Code, Ints
+from sim.mail import Ints
 from sim.policy import retry
 from sim.policy.intervention import Act, Deed
 from sim.policy.retry import QueueRules
 from sim.record import SCHEMA, Table
-from sim.server.transport import kernel
+from sim.server.transport import growth, kernel
 from sim.server.transport.columns import CARRIED, Mail, Report, Tabled
-from sim.server.transport.kernel import NONE, Array, State
+from sim.server.transport.kernel import NONE, Array
+from sim.server.transport.start import empty
 from sim.units import Seconds
 
-__all__ = ["Compiled", "warm_up"]
+__all__ = ["Compiled"]
 
-_LINE: Final = 64  # bytes of a line of cache
-_ROOM: Final = 1024  # the least that an array grows to
-_MUCH: Final = 1_000_000  # attempts for which there is room at first, where there may be so many
 _MANY: Final = 100_000  # messages at once
 _FEW: Final = 1024  # queues that are not worth forgetting
-_LINES: Final = 100  # of more than these, a heap is quicker; below 128, since a line's number is a byte
 
 
 class Compiled:
@@ -40,7 +36,7 @@ class Compiled:
         self._waiting: list[Act] = []
         self.manner = outside.manner()
         self._relayed = self.manner.relayed
-        self.state = _state(rules, self.manner, self._relayed)
+        self.state = empty(rules, self.manner)
 
     # The interface.
 
@@ -52,7 +48,7 @@ class Compiled:
         one = self.state.one[0]
         first, last = int(one["submitted"]), int(one["submitted"]) + count
         queue = self._queues(mail.next_hop)
-        self._grow_for_messages(last)
+        self.state = growth.for_messages(self.state, self.rules, last)
         rows = self.state.messages[first:last]
         rows["id"], rows["queue"], rows["size"], rows["accepted"] = mail.id, queue, mail.size, mail.accepted_at
         rows["first"] = rows["deferred"] = np.nan
@@ -71,7 +67,7 @@ class Compiled:
                 connections=act.connections or self.rules.connections,
                 connections_per_hop=act.connections_per_hop or self.rules.connections_per_hop,
             )
-            self._grow_for_connections(self.rules.connections)
+            self.state = growth.for_connections(self.state, self.rules.connections)
 
     def advance(self, until: Seconds) -> Report:
         """Play everything before `until`."""
@@ -84,7 +80,7 @@ class Compiled:
                 row["since"], row["until"], row["code"] = since, end, name
             self.state = self.state._replace(listed=rows)
         while kernel.play(self.state, float(until)) == kernel.FULL:
-            self._grow_logs()
+            self.state = growth.for_logs(self.state)
         return self._report()
 
     def queued(self) -> int:
@@ -206,7 +202,7 @@ class Compiled:
         self._numbers = {hop: n for n, hop in enumerate(kept["hop"].tolist())}
         self.state = state._replace(edges=edges)
 
-    # Filling and growing.
+    # Filling.
 
     def _queues(self, hops: Ints) -> Ints:
         """The queue of each message; new ones are set up, in order of their next hops."""
@@ -224,7 +220,7 @@ class Compiled:
     def _set_up(self, first: int, hops: Ints) -> None:
         found = self.outside.destinations(hops)
         state, last = self.state, first + len(hops)
-        state = state._replace(queues=_grown(state.queues, last))
+        state = state._replace(queues=growth.grown(state.queues, last))
         rows = state.queues[first:last]
         rows["hop"] = hops
         rows["emptied"] = np.nan
@@ -247,7 +243,7 @@ class Compiled:
             assert found.meets is not None
             assert found.ends is not None
             assert found.seconds is not None
-            state = state._replace(counters=_grown(state.counters, last))
+            state = state._replace(counters=growth.grown(state.counters, last))
             counters = state.counters[first:last]
             counters["last"], counters["meets"], counters["ends"], counters["seconds"] = (
                 found.last,
@@ -257,10 +253,9 @@ class Compiled:
             )
             state.one[0]["counting"] = 1
         if self.rules.resubmit_after < math.inf:
-            state = state._replace(resubmits=_grown(state.resubmits, last))
+            state = state._replace(resubmits=growth.grown(state.resubmits, last))
             state.resubmits["at"][first:last] = np.inf
-        self.state = state._replace(fresh=_grown(state.fresh, len(state.queues)))
-        self._grow_scratch()
+        self.state = growth.scratch(state._replace(fresh=growth.grown(state.fresh, len(state.queues))))
 
     def _meeting(self, mail: Mail, queue: Ints) -> Ints:
         """The pair of each message: what a greylisting host, or a smarthost, remembers."""
@@ -277,58 +272,10 @@ class Compiled:
             pairs[i] = number
         if recipients:
             first, last = len(known) - len(recipients), len(known)
-            self.state = self.state._replace(pairs=_grown(self.state.pairs, last))
+            self.state = self.state._replace(pairs=growth.grown(self.state.pairs, last))
             self.state.pairs["met"][first:last] = np.nan
             self.state.pairs["recipient"][first:last] = recipients
         return pairs
-
-    def _grow_for_messages(self, count: int) -> None:
-        state = self.state
-        if count <= len(state.messages):
-            return
-        messages = _grown(state.messages, count)
-        left = _grown(state.left, len(messages))
-        late = _grown(state.late, len(messages))
-        waits = state.waits
-        if not len(state.naps if self.rules.family is retry.Family.QUEUE else state.lines):
-            waits = _grown(state.waits, max(len(messages), len(state.queues)))
-        self.state = state._replace(messages=messages, left=left, late=late, waits=waits)
-        self._grow_for_connections(self.rules.connections)
-        self._grow_scratch()
-
-    def _grow_for_connections(self, limit: int) -> None:
-        """No more connections are open than there are messages."""
-        state = self.state
-        had, wanted = len(state.connections), min(limit, len(state.messages))
-        if wanted <= had:
-            return
-        connections = np.zeros(wanted, kernel.CONNECTION)
-        connections[:had] = state.connections
-        free, under_way = np.zeros(wanted, np.int32), np.zeros(wanted, kernel.ENDING)
-        one = state.one[0]
-        count = int(one["free"])
-        free[:count] = state.free[:count]
-        free[count : count + wanted - had] = np.arange(had, wanted)
-        one["free"] = count + wanted - had
-        under_way[:had] = state.under_way
-        self.state = state._replace(connections=connections, free=free, under_way=under_way)
-
-    def _grow_scratch(self) -> None:
-        state = self.state
-        room = max(len(state.messages), len(state.queues), len(state.connections))
-        if room > len(state.due):
-            self.state = state._replace(due=np.zeros(room, np.int32))
-        if len(state.waits) and len(state.waits) < room:
-            self.state = self.state._replace(waits=_grown(state.waits, room))
-
-    def _grow_logs(self) -> None:
-        """Whichever has not the room that an instant may need."""
-        state, one = self.state, self.state.one[0]
-        attempts, episodes = len(state.attempts), len(state.episodes)
-        if int(one["made"]) + len(state.connections) > attempts:
-            attempts = max(int(one["made"]) + len(state.connections) + _ROOM, 2 * attempts, min(32 * len(state.messages), _MUCH))
-        episodes = max(episodes, int(one["episodes"]) + len(state.queues) + len(state.connections) + _ROOM)
-        self.state = state._replace(attempts=_grown(state.attempts, attempts), episodes=_grown(state.episodes, episodes))
 
     def _put_acts(self) -> None:
         rows = np.zeros(len(self._waiting), kernel.ACT)
@@ -347,122 +294,3 @@ class Compiled:
         self._read = [int(one["left"]), int(one["late"])]
         when, outcome, dsn = (state.messages[name][settled] for name in ("when", "outcome", "dsn"))
         return Report(settled, when, outcome, dsn, late, state.messages["accepted"][late] + float(one["delay_notice"]))
-
-
-def _zeros(count: int, dtype: np.dtype[Any]) -> Array:
-    """An empty array that begins with a line of cache."""
-    room = np.zeros(count * dtype.itemsize + _LINE, np.uint8)
-    first = -room.ctypes.data % _LINE
-    return room[first : first + count * dtype.itemsize].view(dtype)
-
-
-def _grown(array: Array, count: int) -> Array:
-    """The same with room for `count` elements, and then some."""
-    if count <= len(array):
-        return array
-    found = _zeros(max(_ROOM, count, len(array) * 3 // 2), array.dtype)
-    found.view(np.uint8)[: array.nbytes] = array.view(np.uint8)  # numpy copies structures one by one, but bytes in one piece
-    return found
-
-
-def warm_up(rules: QueueRules) -> None:
-    """Read the machine code, or make it: an empty transport is played."""
-    kernel.play(_state(rules, Manner(0, 0.0, 1.0, 0.0, tuple(0.0 for _ in Code)), False), 0.0)
-
-
-def _state(rules: QueueRules, manner: Manner, relayed: bool) -> State:
-    """An empty transport."""
-    one = np.zeros(1, kernel.ONE)
-    numbers: dict[str, float] = {
-        "expiry": rules.expiry,
-        "message_retry": rules.message_retry,
-        "delay_notice": rules.delay_notice,
-        "forget_after": rules.forget_after,
-        "resubmit_after": rules.resubmit_after,
-        "suspend_for": rules.suspend_for,
-        "session": manner.session,
-        "bandwidth": manner.bandwidth,
-        "greylist_delay": manner.greylist_delay,
-        "refuses": manner.refuses,
-        "throttle": manner.throttle,
-        "family": kernel.FAMILIES[rules.family],
-        "kind": rules.kind,
-        "expires": kernel.EXPIRIES[rules.expires],
-        "connections": rules.connections,
-        "per_hop": rules.connections_per_hop,
-        "per_connection": rules.messages_per_connection,
-        "reports": rules.reports_failures,
-        "most_attempts": rules.most_attempts,
-        "suspend_after": rules.suspend_after,
-        "final": sum(1 << int(code) for code in PERMANENT if not rules.retries(code)),
-        "glitches": sum(1 << int(code) for code in rules.glitch_on),
-        "relayed": relayed,
-    }
-    for name, value in numbers.items():
-        one[0][name] = value
-    one["key"] = np.array([manner.key], dtype=np.uint64).view(np.int64)
-    for name in ("asking", "last_asking", "resubmits", "last_resubmit"):
-        one[0][name] = NONE
-    spells = np.zeros(len(manner.spells), kernel.SPELL)
-    for row, spell in zip(spells, manner.spells, strict=True):
-        row["hop"], row["since"], row["until"], row["code"] = (
-            NONE if spell.hop is None else spell.hop,
-            spell.since,
-            spell.until,
-            spell.code,
-        )
-    lines, naps = _lines(rules)
-    none = np.zeros(0, np.int32)
-    return State(
-        one=one,
-        params=np.array(rules.params, dtype=np.float64),
-        messages=np.zeros(0, kernel.MESSAGE),
-        queues=np.zeros(0, kernel.QUEUE),
-        edges=np.zeros(0),
-        counters=np.zeros(0, kernel.COUNTER),
-        resubmits=np.zeros(0, kernel.RESUBMISSION),
-        pairs=np.zeros(0, kernel.PAIR),
-        spells=spells,
-        listed=np.zeros(0, kernel.SPELL),
-        lengths=np.array(manner.lengths, dtype=np.float64),
-        taken=np.zeros(math.ceil(manner.throttle) + 1 if math.isfinite(manner.throttle) else 1),
-        connections=np.zeros(0, kernel.CONNECTION),
-        free=none,
-        under_way=np.zeros(0, kernel.ENDING),
-        lines=lines,
-        naps=naps,
-        waits=none,
-        fresh=np.zeros(0, kernel.ASKING),
-        due=none,
-        episodes=np.zeros(0, kernel.EPISODE),
-        attempts=np.zeros(0, kernel.ATTEMPT),
-        left=none,
-        late=none,
-        acts=np.zeros(0, kernel.ACT),
-    )
-
-
-def _lines(rules: QueueRules) -> tuple[Array, Array]:
-    """Lines of messages that wait alone, and of queues that sleep: one for each length that a wait may have, or for each scan; none where
-    these would be many, or waits have no fixed length."""
-    kind, params = rules.kind, rules.params
-    waits: list[float] = []
-    if kind == retry.INTERVALS:
-        waits = sorted(set(params[1:]))
-    elif kind == retry.DOUBLING:
-        waits = sorted({retry.wait(kind, params, 0.0, 0.0, failures) for failures in range(1, 42)})
-    by_queue = _line_array(waits)
-    if rules.family is retry.Family.QUEUE:
-        return _line_array([rules.message_retry]), by_queue
-    if kind == retry.CLAMPED_AGE:
-        return _line_array([math.nan] * (math.ceil(params[1] / params[2]) + 3)), _line_array([])
-    if kind == retry.EACH_RUN:
-        return _line_array([math.nan] * 3), _line_array([])
-    return by_queue, _line_array([])
-
-
-def _line_array(waits: list[float]) -> Array:
-    waits = waits if len(waits) <= _LINES else []
-    lines = np.zeros(len(waits), kernel.LINE)
-    lines["wait"], lines["head"], lines["tail"] = waits, NONE, NONE
-    return lines

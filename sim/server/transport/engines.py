@@ -70,7 +70,7 @@ def make_ready(rules: QueueRules, progress: Callable[[str, int, int], None]) -> 
     """Have machine code in this process, made where none is kept, so that processes which it forks have it too."""
     if not _kept():
         progress("the kernel is compiled, once", 0, 1)
-    from sim.server.transport.compiled import warm_up
+    from sim.server.transport.start import warm_up
 
     warm_up(rules)
 

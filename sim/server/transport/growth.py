@@ -1,0 +1,85 @@
+"""Room in the arrays of the kernel: the same state, where there was too little of it with larger arrays."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+
+from sim.policy import retry
+from sim.policy.retry import QueueRules
+from sim.server.transport import kernel
+from sim.server.transport.kernel import Array, State
+
+__all__ = ["for_connections", "for_logs", "for_messages", "grown", "scratch"]
+
+_ROOM: Final = 1024  # the least that an array grows to
+_LINE: Final = 64  # bytes of a line of cache
+_MUCH: Final = 1_000_000  # attempts for which there is room at first, where there may be so many
+
+
+def grown(array: Array, count: int) -> Array:
+    """The same with room for `count` elements, and then some."""
+    if count <= len(array):
+        return array
+    found = _zeros(max(_ROOM, count, len(array) * 3 // 2), array.dtype)
+    found.view(np.uint8)[: array.nbytes] = array.view(np.uint8)  # numpy copies structures one by one, but bytes in one piece
+    return found
+
+
+def _zeros(count: int, dtype: np.dtype[Any]) -> Array:
+    """An empty array that begins with a line of cache."""
+    room = np.zeros(count * dtype.itemsize + _LINE, np.uint8)
+    first = -room.ctypes.data % _LINE
+    return room[first : first + count * dtype.itemsize].view(dtype)
+
+
+def for_messages(state: State, rules: QueueRules, count: int) -> State:
+    """For `count` messages, and what they need besides."""
+    if count <= len(state.messages):
+        return state
+    messages = grown(state.messages, count)
+    left = grown(state.left, len(messages))
+    late = grown(state.late, len(messages))
+    waits = state.waits
+    if not len(state.naps if rules.family is retry.Family.QUEUE else state.lines):
+        waits = grown(state.waits, max(len(messages), len(state.queues)))
+    state = state._replace(messages=messages, left=left, late=late, waits=waits)
+    return scratch(for_connections(state, rules.connections))
+
+
+def for_connections(state: State, limit: int) -> State:
+    """For up to `limit` connections; no more are open than there are messages."""
+    had, wanted = len(state.connections), min(limit, len(state.messages))
+    if wanted <= had:
+        return state
+    connections = np.zeros(wanted, kernel.CONNECTION)
+    connections[:had] = state.connections
+    free, under_way = np.zeros(wanted, np.int32), np.zeros(wanted, kernel.ENDING)
+    one = state.one[0]
+    count = int(one["free"])
+    free[:count] = state.free[:count]
+    free[count : count + wanted - had] = np.arange(had, wanted)
+    one["free"] = count + wanted - had
+    under_way[:had] = state.under_way
+    return state._replace(connections=connections, free=free, under_way=under_way)
+
+
+def scratch(state: State) -> State:
+    """For what the kernel puts down while it plays."""
+    room = max(len(state.messages), len(state.queues), len(state.connections))
+    if room > len(state.due):
+        state = state._replace(due=np.zeros(room, np.int32))
+    if len(state.waits) and len(state.waits) < room:
+        state = state._replace(waits=grown(state.waits, room))
+    return state
+
+
+def for_logs(state: State) -> State:
+    """For more attempts or episodes, whichever have not the room that an instant may need."""
+    one = state.one[0]
+    attempts, episodes = len(state.attempts), len(state.episodes)
+    if int(one["made"]) + len(state.connections) > attempts:
+        attempts = max(int(one["made"]) + len(state.connections) + _ROOM, 2 * attempts, min(32 * len(state.messages), _MUCH))
+    episodes = max(episodes, int(one["episodes"]) + len(state.queues) + len(state.connections) + _ROOM)
+    return state._replace(attempts=grown(state.attempts, attempts), episodes=grown(state.episodes, episodes))
