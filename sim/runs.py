@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sim import realise
 from sim.policy.autoreply import Audience
 from sim.policy.own import Function
+from sim.realise.people import week
 from sim.record import Record
 from sim.scenario import Scenario
 from sim.server.host import Host
@@ -81,11 +82,13 @@ def cost(scenario: Scenario) -> tuple[Seconds, float]:
 
 
 def tallied(scenario: Scenario) -> bool:
-    """Is what nothing follows from counted and not kept? Where something may follow from any mail, a row is kept for all of it."""
+    """Is what nothing follows from counted and not kept? Where something may follow from any mail, a row is kept for all of it; so it is
+    where people write so much that a monitor, which counts each sender's mail of an hour, might see it."""
     doc = scenario.document
     follows = doc.loops is not None or scenario.relay is not None or scenario.replay is not None or bool(scenario.causes)
     known = any(scenario.reply_policy(name).audience is Audience.KNOWN for name in scenario.policies)
-    return rows(scenario) > ROWS and not (follows or known)
+    busiest = doc.wanted.out * HOUR * float(week(doc.wanted.profile, doc.office).max())
+    return rows(scenario) > ROWS and not (follows or known or busiest > scenario.alarms()["messages"] / 4.0)
 
 
 def attempts(scenario: Scenario, policy: str) -> float:

@@ -20,7 +20,7 @@ from sim.statistics.intervals import Estimate, estimate
 from sim.statistics.series import BATCHES, Steady, mser5, smoothed, steady
 from sim.units import HOUR, Floats, Seconds
 
-__all__ = ["COUNTS", "WarmUp", "series", "warm_up"]
+__all__ = ["COUNTS", "OF_ALL", "WarmUp", "series", "warm_up"]
 
 
 def _queued(view: View) -> Steps:
@@ -40,6 +40,8 @@ COUNTS: Final[Mapping[str, tuple[str, Callable[[View], Steps]]]] = {  # name to 
     "queued": ("messages", _queued),
     "connections": ("connections", _connections),
 }
+
+OF_ALL: Final = ("queued", "connections")  # what is counted and has no row is missing in them
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,8 @@ def series(record: Record, count: str, step: Seconds = HOUR) -> Floats:
     """The mean of a count over each whole stretch of a run. float64[stretches]. BadInput where there is no such count."""
     if count not in COUNTS:
         raise BadInput("count", f"{count!r} is not one of {', '.join(COUNTS)}{nearest(count, COUNTS)}")
+    if record.run.tallied and count in OF_ALL:
+        raise BadInput("count", f"{count!r} needs a row for every message and attempt, and a run of so large an office keeps none for most")
     edges = step * np.arange(int(record.run.horizon // step) + 1)
     if len(edges) < 2:
         raise BadInput("step", f"{step:g} s is longer than the run, {record.run.horizon:g} s")

@@ -50,11 +50,13 @@ class Tally:
         for part, (_, shift) in zip(parts, _SHIFTS, strict=True):
             key |= np.asarray(part, dtype=np.int64) << shift
         cells, where = np.unique(key, return_inverse=True)
-        sums = [np.bincount(where, weights=column, minlength=len(cells)) for column in (None, *(c for c in (wait, held) if c is not None))]
-        for n, cell in enumerate(cells.tolist()):
+        none = np.zeros(len(at))
+        columns = (None, none if wait is None else wait, none if held is None else held)
+        sums = [np.bincount(where, weights=column, minlength=len(cells)).tolist() for column in columns]
+        for cell, *more in zip(cells.tolist(), *sums, strict=True):
             kept = self._cells.setdefault(cell, [0.0, 0.0, 0.0])
-            for i, column in enumerate(sums):
-                kept[i] += float(column[n])
+            for i, value in enumerate(more):
+                kept[i] += value
 
     def table(self) -> Table:
         """The record's table `tallied`."""

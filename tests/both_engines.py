@@ -74,7 +74,7 @@ class Listing:
     spells: tuple[Spell, ...] = ()
     spans: list[tuple[int, float, float]] = field(default_factory=list)
     horizon: float = 20_000.0
-    world: World = field(init=False)
+    world: World = field(init=False, compare=False)
 
     def __post_init__(self):
         self.world = World.of(self.key, 0, self.horizon, self.fates, self.spells)

@@ -249,7 +249,7 @@ def test_a_change_of_any_text_that_the_kernel_is_compiled_from_makes_new_machine
     assert "ceil" in inspect.getsource(retry)
     text = inspect.getsource
 
-    def as_replace(of):
+    def as_changed(of):
         return text(of).replace("def ", "def  ", 1) if of is module else text(of)
 
     monkeypatch.setattr(inspect, "getsource", as_changed)

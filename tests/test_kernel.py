@@ -5,6 +5,7 @@ KERNEL_EXAMPLES=20000 in the environment looks further; without it 2,000 instanc
 
 import math
 import os
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -17,8 +18,11 @@ from sim.policy import retry
 from sim.policy.intervention import Act, Deed
 from sim.policy.retry import Expiry, Family, QueueRules
 from sim.server.transport import compiled
+from sim.server.transport.columns import Reference
+from sim.server.transport.families import QueueRetries
 from sim.world import FULL, Fates, Spell
-from tests.both_engines import Instance, Listing, parting
+from tests import both_engines
+from tests.both_engines import Instance, Listing, parting, played
 
 MORE = int(os.environ.get("KERNEL_EXAMPLES", "0"))
 FUZZ = settings(
@@ -157,3 +161,50 @@ def _forgets_queues_however_few() -> Iterator[None]:
 def test_both_play_the_same_whatever_the_rules_the_outside_and_the_administrators_hand(instance):
     difference = parting(instance)
     assert not difference, difference
+
+
+# What the fuzz says when it finds something.
+
+
+def test_an_instance_is_written_as_python_that_makes_it_again():
+    @settings(max_examples=20, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(instances())
+    def check(instance):
+        again = eval(repr(instance), vars(both_engines))
+        assert again == instance
+        assert both_engines.events(played(Reference, again).tables) == both_engines.events(played(Reference, instance).tables)
+
+    check()
+
+
+def test_a_difference_is_told_by_its_first_event_and_by_the_smallest_instance_that_can_be_played_again(monkeypatch):
+    """The reference is broken on purpose: on Exchange a message that failed to connect goes to the tail."""
+
+    def to_the_tail(self, queue, message):
+        message.ready_since = self.transport.env.now
+        queue.ready.append(message)
+
+    monkeypatch.setattr(QueueRetries, "again", to_the_tail)
+    broken = settings(max_examples=500, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+
+    @broken
+    @given(instances())
+    def check(instance):
+        difference = parting(instance)
+        assert not difference, difference
+
+    with pytest.raises(AssertionError) as failure:
+        check()
+    said = str(failure.value)
+    notes = "\n".join(failure.value.__notes__)
+    assert re.match(r"the kernel has: at [\d.]+ s attempt with message \d+ to next hop \d+: \w+, [\d.]+ s", said)
+    assert "the reference has: at " in said
+    assert "both before: at " in said
+    written = re.search(r"    instance=(Instance\(.*),\n\)", notes, re.DOTALL)
+    assert written is not None, notes
+    smallest = eval(written[1], vars(both_engines))
+    assert smallest.rules.family is Family.QUEUE
+    assert len(smallest.mail) == 2  # the failing one, and one that it should not have been put behind
+    assert said.splitlines()[0] == parting(smallest).splitlines()[0]
+    monkeypatch.undo()
+    assert not parting(smallest)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sim import runs
 from sim.mail import HERE, NULL_SENDER, Dsn, Kind, Outcome
 from sim.record import Record
 from sim.scenario import loads
@@ -40,6 +41,7 @@ def test_every_record_keeps_the_laws(document, number, seed):
     for law_of_two in laws.OF_TWO_POLICIES:
         law_of_two(one.record, other.record)
     assert laws.alike(one.record, again.record)  # a run leaves the workload and the world as they were
+    assert laws.alike(one.record, next(runs.runs(scenario, [scenario.policy], seed, 0, "kernel")))
 
 
 OFFICE = """

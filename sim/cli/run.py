@@ -110,9 +110,9 @@ def run(
 def _settled(records: Sequence[Record], out: str, quiet: bool) -> list[str]:
     """Say what the counts settle at; the files that were written."""
     from sim.report import steady as report
-    from sim.steady import COUNTS, warm_up
+    from sim.steady import COUNTS, OF_ALL, warm_up
 
-    found = [warm_up(records, count) for count in COUNTS]
+    found = [warm_up(records, count) for count in COUNTS if not (records[0].run.tallied and count in OF_ALL)]
     text = report.text(found)
     if not quiet:
         output.emit(text)

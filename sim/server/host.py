@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 import simpy
 
-from sim.mail import HERE, NULL_SENDER, OUTGOING, SMARTHOST, Answer, Code, Dsn, Ints, Kind, Outcome, Truth, among
+from sim.mail import ATTRACTED, HERE, NULL_SENDER, OUTGOING, SMARTHOST, Answer, Code, Dsn, Ints, Kind, Outcome, Truth, among
 from sim.names import Names
 from sim.policy.acquaintance import Acquaintance
 from sim.policy.autoreply import Audience, History
@@ -184,7 +184,7 @@ class Host:
             self._release(self.tally)
 
     def _release(self, tally: Tally) -> None:
-        self.ledger.release(self.transport, tally)
+        self.ledger.release(self.transport, tally, self.scenario.alarms()["poll"])
         self.left = 0
 
     def _notices(
@@ -254,10 +254,11 @@ class Host:
         self._leave(rows.take(among(rows.kind, OUTGOING)))
 
     def _counted(self, batch: Batch, tally: Tally) -> Batch:
-        """Count what nothing follows from: mail to people who are there, or that was not taken. The rest of what came here."""
+        """Count what nothing follows from: mail to people who are there, or that was not taken, but for spam that a reply has attracted.
+        The rest of what came here."""
         here = ~among(batch.rows.kind, OUTGOING)
         counted = here & among(batch.answer, (Answer.NOT_ABSENT, Answer.NOT_ASKED)) & (batch.dsn == Dsn.NONE)
-        counted &= among(batch.outcome, _AT_ONCE)
+        counted &= among(batch.outcome, _AT_ONCE) & (batch.rows.row < ATTRACTED)
         rows = batch.rows.take(counted)
         tally.add(rows.at, rows.kind, outcome=batch.outcome[counted], answer=batch.answer[counted])
         return batch.take(here & ~counted)

@@ -18,7 +18,7 @@ from sim.mail import HERE, OUTGOING, Answer, Ints, Kind, Outcome, Truth, among
 from sim.record import SCHEMA, Table
 from sim.server.transport.columns import ByColumn
 from sim.tally import Tally
-from sim.units import HOUR, Floats
+from sim.units import DAY, HOUR, Floats, Seconds
 from sim.workload import Rows, join
 
 __all__ = ["BORN", "Batch", "Born", "Ledger", "Sent", "born_of", "hours", "ids", "inbound", "outgoing", "relayed"]
@@ -113,11 +113,16 @@ class Ledger:
         # column by column: a large table is never there twice
         return {name: np.concatenate([part.pop(name) for part in parts])[order] for name in list(parts[0])}
 
-    def release(self, transport: ByColumn, tally: Tally) -> None:
-        """Have a transport forget what has left it; wanted mail that left at its first attempt is counted, the rest keeps its row."""
+    def release(self, transport: ByColumn, tally: Tally, poll: Seconds) -> None:
+        """Have a transport forget what has left it; wanted mail that left at its first attempt, and that nobody saw meanwhile, is counted,
+        the rest keeps its row. `poll`: a monitor looks so often; who judges what fills the queues does at noon."""
         numbers, messages, attempts = transport.release()
         sent = self.sent.rows[numbers]
         counted = (messages["attempts"] == 1) & (messages["outcome"] == Outcome.DELIVERED) & (messages["id"] & 15 == Kind.OUTBOUND)
+        counted &= np.isnan(messages["deferred_at"])
+        for first, every in ((0.0, poll), (DAY / 2, DAY)):
+            looks = [np.floor((messages[name] - first) / every) for name in ("accepted_at", "settled_at")]
+            counted &= looks[0] == looks[1]
         of = {name: column[counted] for name, column in messages.items()}
         tally.add(
             of["accepted_at"],

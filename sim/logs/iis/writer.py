@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from sim.errors import BadOutput
+from sim.errors import BadInput, BadOutput
 from sim.legs import from_relay
 from sim.logs.iis.line import COMMAND, FIELDS, RESPONSE, Line
 from sim.mail import HERE, NULL_SENDER, SMARTHOST, TEXTS, Code, Kind, Outcome, Place
@@ -32,7 +32,10 @@ _REFUSAL: Final = "550 5.7.1 Requested action not taken: message refused"
 def write(record: Record, path: str | os.PathLike[str]) -> Path:
     """Write the inbound sessions and outbound connections of a record, sorted by time; the file appears whole or not at all.
 
-    The outbound ones come from the table of attempts, which a record need not have."""
+    The outbound ones come from the table of attempts, which a record need not have. BadInput of a run in which most mail is counted and
+    has no row: a log leaves nothing out."""
+    if record.run.tallied:
+        raise BadInput("record", "most mail of so large an office is counted and has no row, so there is no log of it")
     target = Path(path)
     beside = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
