@@ -26,7 +26,7 @@ class Counted:
     ends: Sequence[Code]
     lengths: Sequence[Seconds]  # of every attempt
     made: list[int] = field(init=False)
-    columns: tuple[Ints, Codes, Codes, Floats] = field(init=False)  # the same
+    columns: tuple[Ints, Codes, Codes, Floats] = field(init=False, repr=False, compare=False)  # the same
 
     def __post_init__(self) -> None:
         self.made = [0] * len(self.last)
