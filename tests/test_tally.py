@@ -11,6 +11,7 @@ from sim.errors import BadInput
 from sim.logs import iis
 from sim.mail import Answer, Kind, Outcome
 from sim.record import Record
+from sim.report.events import events
 from sim.report.queues import queue_view, what_happened
 from sim.scenario import loads
 from sim.server import host
@@ -185,6 +186,15 @@ def test_the_queue_view_of_a_tallied_run_shows_the_same_queues_and_says_what_is_
     queues = [{line.split()[1] for line in lines if line.startswith(("Retry", "Active", "Ready"))} for lines in shown]
     assert queues[0] == queues[1] != set()
     assert what_happened(found, whole).split("wanted outbound")[0] == what_happened(found, tallied).split("wanted outbound")[0]
+
+
+def test_the_readable_log_of_a_tallied_run_says_what_it_lacks_and_lacks_nothing_but_what_attempts_tell():
+    whole, tallied = (list(events(record)) for record in both(*CASES[0]))
+    lacks = [line for line in tallied if "not listed in so large an office" in line]
+    assert len(lacks) == 1
+    assert lacks[0].startswith("day 1 00:00:00")
+    of_attempts = (", attempt ", " waits: its queue is in Retry")
+    assert [line for line in tallied if line not in lacks] == [line for line in whole if not any(words in line for words in of_attempts)]
 
 
 def test_what_needs_every_row_is_refused_of_a_tallied_run(tmp_path):

@@ -104,6 +104,9 @@ class _Log:
             table = self.record.columns
             yield from self._carried(table(f"{leg}messages"), table(f"{leg}queues"), table(f"{leg}attempts"), who)
         run = self.record.run
+        if run.tallied:
+            left_out = "attempts, and mail that joins a queue in Retry, are not listed in so large an office"
+            yield _Part(np.zeros(1), _DONE, lambda _: f"server  {left_out}")
         yield _Part(
             np.array([run.horizon]),
             _LAST,
