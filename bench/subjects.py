@@ -145,7 +145,7 @@ _STARTS: Final = (
     Subject("mailflow compare, by the clock on the wall", partial(_child, _MAIN, "compare", wall=True), 1, ours=True),
     Subject("the measures of a record of the story", _measures, ours=True),
 )
-_WAITING: Final = 5_000  # messages
+_WAITING: Final = 30_000  # messages; of fewer one would measure what is there once
 
 
 def _peak(of: Callable[[], object]) -> Found:
