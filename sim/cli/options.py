@@ -121,17 +121,19 @@ def given(settings: list[str] | None, filter: str, replay: str, replay_wanted: s
     return parts + ["--compress", compress] * bool(compress)
 
 
-def announce(found: Scenario, quiet: bool) -> None:
-    """Say what a run of a large office will cost, before it begins."""
+def announce(found: Scenario, quiet: bool) -> bool:
+    """Say what a run of a large office will cost, before it begins. Was there anything to say?"""
     from sim import runs
     from sim.units import words
 
     seconds, needed = runs.cost(found)
-    if not quiet and seconds >= 5.0:
+    large = not quiet and seconds >= 5.0
+    if large:
         messages = f"{runs.rows(found):,.0f}"
         output.note(
             f"A run has about {messages} messages: {words(seconds)} of one core, {needed / 2**30:.1f} GiB. All are played; none is scaled."
         )
+    return large
 
 
 @contextmanager

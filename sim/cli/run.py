@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from time import monotonic
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -84,8 +85,10 @@ def run(
     if events:
         output.check(events)
     back_end = engines.known(engine)
-    announce(found, quiet or events == "-")
+    large, began = announce(found, quiet or events == "-"), monotonic()
     record = play.run(found, policy, seed, replication, back_end)
+    if large:
+        output.note(f"It took {units.words(monotonic() - began)} with the engine {record.run.engine}.")
     if save:
         record.save(save)
     if events:
