@@ -183,6 +183,27 @@ def test_small_runs_are_left_to_the_reference_until_they_would_have_paid_for_the
         assert picked == ["simpy"] * 9 + ["kernel"] * 2
 
 
+def test_machine_code_is_found_where_numba_is_told_to_keep_it(tmp_path):
+    """A copy of the package that has none beside it; numba says where it would put the index, and an empty one is put there."""
+    shutil.copytree(REPOSITORY / "sim", tmp_path / "sim", ignore=shutil.ignore_patterns("__pycache__"))
+    says = """if True:
+        from sim.server.transport import engines, kernel
+        print(engines._kept())
+        kernel.play._cache._impl.locator.ensure_cache_path()
+        open(kernel.play._cache._cache_file._index_path, "w").close()
+        print(engines._kept())
+    """
+    told = {
+        "PYTHONPATH": str(tmp_path),
+        "NUMBA_CACHE_DIR": str(tmp_path / "kept"),
+        "PATH": os.environ["PATH"],
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    done = subprocess.run([sys.executable, "-c", says], capture_output=True, text=True, check=True, cwd=tmp_path, env=told)
+    assert done.stdout.split() == ["False", "True"]
+    assert list((tmp_path / "kept").glob("*/kernel.play-*.nbi"))
+
+
 def test_an_engine_that_is_none_is_named_in_one_line_with_those_there_are():
     with pytest.raises(BadInput, match="'fast' is not one of simpy, kernel, auto"):
         engines.known("fast")

@@ -7,6 +7,7 @@ when that would have paid the price, the other takes over.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,7 @@ ENGINES: Final[tuple[Asked, ...]] = ("simpy", "kernel", "auto")
 # Attempts that the reference makes in the time in which machine code is read, and made; both measured (docs/performance.md).
 _READING: Final = 60_000
 _MAKING: Final = 1_500_000
+_INDEX: Final = "kernel.play-*.nbi"
 
 _played = 0  # attempts expected of the reference in this process so far
 
@@ -76,5 +78,7 @@ def make_ready(rules: QueueRules, progress: Callable[[str, int, int], None]) -> 
 
 
 def _kept() -> bool:
-    """Is there machine code of the kernel, beside it on disk?"""
-    return any(Path(__file__).with_name("__pycache__").glob("kernel.play-*.nbi"))
+    """Is there machine code of the kernel on disk: beside it or, where numba is told so or that cannot be written, elsewhere?"""
+    own = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "numba")
+    elsewhere = os.environ.get("NUMBA_CACHE_DIR") or own
+    return any(Path(__file__).with_name("__pycache__").glob(_INDEX)) or any(Path(elsewhere).glob(f"*/{_INDEX}"))
