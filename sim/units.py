@@ -18,7 +18,6 @@ __all__ = [
     "DAY",
     "HOUR",
     "MINUTE",
-    "WEEK",
     "Floats",
     "Seconds",
     "clock",
@@ -39,7 +38,6 @@ Floats = npt.NDArray[np.float64]
 MINUTE: Final = 60.0
 HOUR: Final = 3600.0
 DAY: Final = 86400.0
-WEEK: Final = 7 * DAY
 _STEPS: Final = float(2**20)
 
 _UNITS: Final = {

@@ -15,6 +15,7 @@ from enum import Enum
 from typing import Any
 
 import numpy as np
+from hypothesis import strategies as st
 
 from bench.counted import Counted
 from sim import destinations
@@ -48,6 +49,19 @@ __all__ = [
 ]
 inf, nan = math.inf, math.nan
 Tables = dict[str, dict[str, np.ndarray]]
+
+# What an administrator may do.
+ACTS = st.one_of(
+    st.builds(Act, st.sampled_from([Deed.FREEZE, Deed.THAW, Deed.FORCE_RETRY, Deed.FORCE_RETRY]), only_in_retry=st.booleans()),
+    st.builds(
+        Act,
+        st.just(Deed.DELETE),
+        only_in_retry=st.booleans(),
+        kinds=st.sampled_from([None, frozenset({Kind.AUTOREPLY})]),
+        report=st.booleans(),
+    ),
+    st.builds(Act, st.just(Deed.LIMIT), connections=st.integers(1, 4), connections_per_hop=st.integers(1, 3)),
+)
 
 
 def written(value: object) -> str:

@@ -12,6 +12,7 @@ from sim.policy.retry import CLAMPED_AGE, INTERVALS, Expiry, Family, QueueRules
 from sim.record import EndedBy
 from sim.server.transport import Message
 from sim.server.transport.processes import Transport
+from tests.both_engines import ACTS
 
 HOP, OTHER = 7, 8
 FREEZE, THAW, FORCE = Act(Deed.FREEZE), Act(Deed.THAW), Act(Deed.FORCE_RETRY)
@@ -291,18 +292,6 @@ def test_the_limit_of_a_next_hop_can_be_changed_by_itself():
 
 
 # Laws on any path.
-
-ACTS = st.one_of(
-    st.builds(Act, st.sampled_from([Deed.FREEZE, Deed.THAW, Deed.FORCE_RETRY, Deed.FORCE_RETRY]), only_in_retry=st.booleans()),
-    st.builds(
-        Act,
-        st.just(Deed.DELETE),
-        only_in_retry=st.booleans(),
-        kinds=st.sampled_from([None, frozenset({Kind.AUTOREPLY})]),
-        report=st.booleans(),
-    ),
-    st.builds(Act, st.just(Deed.LIMIT), connections=st.integers(1, 4), connections_per_hop=st.integers(1, 3)),
-)
 
 
 def forced(transport, act):

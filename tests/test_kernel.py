@@ -15,14 +15,13 @@ from hypothesis import strategies as st
 from bench.counted import Counted
 from sim.mail import Code, Kind, Place, address
 from sim.policy import retry
-from sim.policy.intervention import Act, Deed
 from sim.policy.retry import Expiry, Family, QueueRules
 from sim.server.transport import compiled
 from sim.server.transport.columns import Reference
 from sim.server.transport.families import QueueRetries
 from sim.world import FULL, Fates, Spell
 from tests import both_engines
-from tests.both_engines import Instance, Listing, parting, played
+from tests.both_engines import ACTS, Instance, Listing, parting, played
 
 MORE = int(os.environ.get("KERNEL_EXAMPLES", "0"))
 FUZZ = settings(
@@ -48,17 +47,6 @@ SCHEDULES: list[tuple[int, tuple[float, ...]]] = [
     (retry.DOUBLING, (60.0, 600.0)),
     (retry.DOUBLING, (50.0, math.inf)),
 ]
-ACTS = st.one_of(
-    st.builds(Act, st.sampled_from([Deed.FREEZE, Deed.THAW, Deed.FORCE_RETRY]), only_in_retry=st.booleans()),
-    st.builds(
-        Act,
-        st.just(Deed.DELETE),
-        only_in_retry=st.booleans(),
-        kinds=st.sampled_from([None, frozenset({Kind.AUTOREPLY})]),
-        report=st.booleans(),
-    ),
-    st.builds(Act, st.just(Deed.LIMIT), connections=st.integers(1, 4), connections_per_hop=st.integers(1, 3)),
-)
 CODES = [Code.OK, Code.GREYLISTED, Code.NO_MAILBOX, Code.TIMEOUT, Code.BUSY, Code.NXDOMAIN, Code.NULL_MX, Code.REFUSED]
 
 

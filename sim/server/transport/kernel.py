@@ -26,7 +26,7 @@ import numba
 import numpy as np
 
 from sim import mail, record, streams, units
-from sim.mail import CONNECTION_FAILURES, NO_HOST, PERMANENT, Code, Dsn, Outcome
+from sim.mail import CONNECTION_FAILURES, NO_HOST, Code, Dsn, Outcome
 from sim.policy import retry
 from sim.policy.intervention import Deed
 from sim.policy.retry import Expiry, Family
@@ -112,7 +112,7 @@ QUEUE: Final = np.dtype(
         ("times", "u1"),
         ("detour", "u1"),  # it answers at its second address
         ("lists", "u1"),
-        ("room", "i4"),
+        ("room", "i4"),  # to 96 bytes: every other one begins with a line of cache
     ]
 )
 COUNTER: Final = np.dtype([("seconds", "f8"), ("last", "i4"), ("made", "i4"), ("meets", "u1"), ("ends", "u1")], align=True)
@@ -272,7 +272,6 @@ TIMEOUT, REFUSED, BUSY, TOO_MUCH, TRY_LATER = (
 )
 FAILURES = sum(1 << code for code in CONNECTION_FAILURES)
 NOBODY = sum(1 << code for code in NO_HOST)
-FINAL = sum(1 << code for code in PERMANENT)
 LOOKED_UP = NOBODY | 1 << Code.DNS_TIMEOUT | 1 << Code.SERVFAIL
 DELIVERED, BOUNCED, EXPIRED, DELETED = int(Outcome.DELIVERED), int(Outcome.BOUNCED), int(Outcome.EXPIRED), int(Outcome.DELETED)
 SENT, NULL_SENDER, OFF = int(Dsn.SENT), int(Dsn.NULL_SENDER), int(Dsn.OFF)
