@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.mail import HERE, SMARTHOST, Kind, Outcome
-from sim.record import SCHEMA, Record, Table
+from sim.record import SCHEMA, Array, Record, Table
 
 __all__ = ["ended", "from_relay"]
 
@@ -26,7 +26,7 @@ def ended(record: Record) -> Table:
     if not len(theirs["id"]):
         return ours
     handed, row = _handed_over(ours, theirs)
-    table: Table = {name: ours[name] for name in SCHEMA["messages"]}
+    table: dict[str, Array] = {name: ours[name] for name in SCHEMA["messages"]}
     for name in _FATE:
         table[name] = table[name].copy()
         table[name][handed] = theirs[name][row[handed]]

@@ -5,14 +5,16 @@ Within a replication all policies share one workload and one world: common rando
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sim import realise
 from sim.policy.autoreply import Audience
 from sim.policy.own import Function
 from sim.realise.people import week
-from sim.record import Record
+from sim.record import MESSAGES, Record
+from sim.record.stored import Writer, new_directory
 from sim.scenario import Scenario
 from sim.server.host import Host
 from sim.server.transport.engines import Asked, chosen
@@ -37,17 +39,43 @@ class Task:
     engine: Asked = "auto"
 
 
-def run(scenario: Scenario, policy: str | Function = "", seed: int = 1, replication: int = 0, engine: Asked = "auto") -> Record:
+def run(
+    scenario: Scenario,
+    policy: str | Function = "",
+    seed: int = 1,
+    replication: int = 0,
+    engine: Asked = "auto",
+    save: str | os.PathLike[str] | None = None,
+) -> Record:
     """One run under one policy (the scenario's own by default): its name, or a function of (message, answered) that says whether to reply
-    (`sim.policy.own`). engine: the SimPy reference, the compiled kernel, or whichever is sooner done; they leave the same record."""
+    (`sim.policy.own`). engine: the SimPy reference, the compiled kernel, or whichever is sooner done; they leave the same record.
+
+    save: a new directory for the record, as `Record.save` writes it. The messages of a run that tallies then go there as they come, and are
+    read from there: they are never all in memory."""
     if not isinstance(policy, str):
         name = getattr(policy, "__name__", "").strip("<>_").lower() or "own"
         scenario, policy = scenario.with_functions({name: policy}), name
-    return next(runs(scenario, [policy or scenario.policy], seed, replication, engine))
+    hosts = _hosts(scenario, [policy or scenario.policy], seed, replication, engine)
+    if save is None:
+        return next(hosts).run()
+    if not tallied(scenario):
+        record = next(hosts).run()
+        record.save(save)
+        return record
+    with new_directory(save) as beside:
+        with Writer(beside / "messages.parquet", MESSAGES) as messages:
+            record = next(hosts).run(messages)
+        record.fill(beside)
+    return replace(Record.load(save), words=record.words)
 
 
 def runs(scenario: Scenario, policies: Sequence[str], seed: int, replication: int, engine: Asked = "auto") -> Iterator[Record]:
     """A replication under each policy, on the same workload and world."""
+    return map(Host.run, _hosts(scenario, policies, seed, replication, engine))  # nobody keeps a host that has been played
+
+
+def _hosts(scenario: Scenario, policies: Sequence[str], seed: int, replication: int, engine: Asked) -> Iterator[Host]:
+    """Each of these runs, about to begin."""
     world = realise.world(scenario, seed, replication)
     chunk = max(1, _CHUNK // scenario.document.office.mailboxes)
     gated = realise.attracted(scenario, seed, replication, world)
@@ -56,12 +84,12 @@ def runs(scenario: Scenario, policies: Sequence[str], seed: int, replication: in
             tally = Tally()
             workload = realise.hours(scenario, seed, replication, world, chunk, tally)
             picked = chosen(engine, attempts(scenario, policy))
-            yield Host(scenario, policy, seed, replication, world, workload, gated, picked, tally).run()
+            yield Host(scenario, policy, seed, replication, world, workload, gated, picked, tally)
         return
     small = list(realise.hours(scenario, seed, replication, world, chunk))
     for policy in policies:
         picked = chosen(engine, attempts(scenario, policy))
-        yield Host(scenario, policy, seed, replication, world, small, gated, picked).run()
+        yield Host(scenario, policy, seed, replication, world, small, gated, picked)
 
 
 def rows(scenario: Scenario) -> float:

@@ -10,7 +10,7 @@ import sim
 from sim import detection, experiment, report
 from sim.counts import Steps
 from sim.mail import Kind, Place, address
-from sim.record import SCHEMA, Record, RunInfo
+from sim.record import SCHEMA, Record, RunInfo, Table
 from sim.report.queues import what_happened
 from sim.units import DAY, HOUR
 
@@ -31,7 +31,7 @@ def by_hand(messages=(), queues=(), acts=()) -> Record:
     q = {name: np.zeros(len(queues), dtype=column.dtype) for name, column in SCHEMA["queues"].items()}
     q["since"], q["until"] = (np.array([span[i] for span in queues], dtype=np.float64) for i in (0, 1))
     a = {"at": [x[0] for x in acts], "until": [x[1] for x in acts], "what": [x[2] for x in acts], "who": ["server"] * len(acts)}
-    tables = {"messages": m, "queues": q, "acts": {k: np.array(v, dtype=SCHEMA["acts"][k].dtype) for k, v in a.items()}}
+    tables: dict[str, Table] = {"messages": m, "queues": q, "acts": {k: np.array(v, dtype=SCHEMA["acts"][k].dtype) for k, v in a.items()}}
     return Record(tables, INFO)
 
 

@@ -86,11 +86,9 @@ def run(
         output.check(events)
     back_end = engines.known(engine)
     large, began = announce(found, quiet or events == "-"), monotonic()
-    record = play.run(found, policy, seed, replication, back_end)
+    record = play.run(found, policy, seed, replication, back_end, save or None)
     if large:
         output.note(f"It took {units.words(monotonic() - began)} with the engine {record.run.engine}.")
-    if save:
-        record.save(save)
     if events:
         from sim.report.events import events as lines
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -92,7 +91,7 @@ class _Log:
 
     def __init__(self, record: Record) -> None:
         self.record = record
-        self.messages = record.columns("messages")
+        self.messages = dict(record.columns("messages"))  # all columns are there at once: they are read line by line
         profile = profiles.PROFILES.get(record.run.server)
         self.text = TEXTS.__getitem__ if profile is None else profile.text
 
@@ -102,7 +101,8 @@ class _Log:
         yield from self._arrivals()
         for leg, who in (("", ""), ("relay_", "smarthost: ")):
             table = self.record.columns
-            yield from self._carried(table(f"{leg}messages"), table(f"{leg}queues"), table(f"{leg}attempts"), who)
+            messages = table(f"{leg}messages") if leg else self.messages
+            yield from self._carried(messages, table(f"{leg}queues"), table(f"{leg}attempts"), who)
         run = self.record.run
         if run.tallied:
             left_out = "attempts, and mail that joins a queue in Retry, are not listed in so large an office"
@@ -239,24 +239,18 @@ class _Log:
 
     # Names.
 
-    @cached_property
-    def _listed(self) -> dict[int, str]:
-        """Names of a record that was saved, which no longer knows the domains of its senders."""
-        known = self.record.columns("addresses")
-        return dict(zip(known["address"].tolist(), known["name"].tolist(), strict=True))
-
     def sender(self, m: Table, i: int) -> str:
         """A sender; `<>` is the null sender."""
-        return self._address(int(m["sender"][i]), int(m["sender_domain"][i]) if "sender_domain" in m else None)
+        return self._address(int(m["sender"][i]), int(m["sender_domain"][i]) if "sender_domain" in m else HERE)
 
     def recipient(self, m: Table, i: int) -> str:
         """A recipient."""
-        return self._address(int(m["recipient"][i]), int(m["recipient_domain"][i]) if "recipient_domain" in m else None)
+        return self._address(int(m["recipient"][i]), int(m["recipient_domain"][i]) if "recipient_domain" in m else HERE)
 
-    def _address(self, code: int, domain: int | None) -> str:
+    def _address(self, code: int, domain: int) -> str:
         if code < 0:
             return "<>"
-        name = self._listed.get(code, "") if domain is None else self.record.words.address(code, domain)
+        name = self.record.words.address(code, domain)
         return name.partition("@")[0] if code >> 40 == Place.OFFICE else name
 
 

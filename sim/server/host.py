@@ -29,7 +29,7 @@ from sim.server.acts import acts
 from sim.server.breaker import Breaker
 from sim.server.gates import Gates
 from sim.server.inbound import InForce, deliver
-from sim.server.ledger import Batch, Born, Ledger
+from sim.server.ledger import Batch, Born, Ledger, Released
 from sim.server.loops import Loops
 from sim.server.outward import Outward
 from sim.server.relay import Relay, hand_over
@@ -100,8 +100,10 @@ class Host:
         self.tally, self.left = tally, 0  # messages that have left and are not yet forgotten
         self.held = 0  # mail that waits for the store when the run ends
 
-    def run(self) -> Record:
-        """Play it to the horizon."""
+    def run(self, released: Released | None = None) -> Record:
+        """Play it to the horizon. released: takes the rows that a run which tallies is done with; without it they stay in memory."""
+        if released is not None:
+            self.ledger.released = released
         done = self.env.process(self._walk())
         self.env.run(until=done)
         return self._record()
@@ -245,7 +247,7 @@ class Host:
         if self.tally is None:
             self.ledger.batches.append(batch)
         else:
-            self.ledger.released.append(ledger.inbound(self._counted(batch, self.tally)))
+            self.ledger.let_go(ledger.inbound(self._counted(batch, self.tally)))
         self._send(replies[np.isfinite(replies["accepted_at"])])
         absent = self.force.absence[np.maximum(rows.mailbox, 0)] >= 0
         ids = ledger.ids(rows, turn)
@@ -303,17 +305,21 @@ class Host:
         )
         if self.tally is not None:
             self._release(self.tally)
-        tallied = None if self.tally is None else self.tally.table()
-        messages, attempts = self.ledger.messages(transport.messages()), transport.attempts()
+        carried, attempts = transport.messages(), transport.attempts()
+        if self.tally is None:
+            messages = self.ledger.messages(carried)
+            hours = ledger.hours(messages, attempts)
+        else:
+            messages, hours = self.ledger.close(carried, attempts, self.tally.table())
         tables = {
             "messages": messages,
             "queues": transport.queues(),
             "attempts": attempts,
-            "hours": ledger.hours(messages, attempts, self.ledger.hours, tallied),
+            "hours": hours,
             "acts": acts(scenario, self.policy, self.breakers.values(), self.reputation.listings()),
         }
-        if tallied is not None:
-            tables["tallied"] = tallied
+        if self.tally is not None:
+            tables["tallied"] = self.tally.table()
         if relay is not None:
             tables |= {
                 "relay_messages": ledger.relayed(relay.transport.messages(), relay.sent.rows),

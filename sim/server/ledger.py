@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from sim.destinations import Codes
 from sim.mail import HERE, OUTGOING, Answer, Ints, Kind, Outcome, Truth, among
-from sim.record import SCHEMA, Table
+from sim.record import MESSAGES, SCHEMA, Array, Table
 from sim.server.transport.columns import ByColumn
 from sim.tally import Tally
 from sim.units import DAY, HOUR, Floats, Seconds
 from sim.workload import Rows, join
 
-__all__ = ["BORN", "Batch", "Born", "Ledger", "Sent", "born_of", "hours", "ids", "inbound", "outgoing", "relayed"]
+__all__ = ["BORN", "Batch", "Born", "Ledger", "Released", "Sent", "born_of", "hours", "ids", "inbound", "outgoing", "relayed"]
 
 
 # A message that the run gives birth to, or a workload row on its way out: what a transport need not know of it stands here too.
@@ -41,6 +41,7 @@ BORN: Final = np.dtype(
     ]
 )
 Born = npt.NDArray[np.void]  # of BORN
+_NO_ATTEMPTS: Final[Table] = {name: np.zeros(0, dtype=column.dtype) for name, column in SCHEMA["attempts"].items()}
 
 
 def born_of(n: int, **columns: object) -> Born:
@@ -98,20 +99,28 @@ class Ledger:
     """The notes of one run."""
 
     batches: list[Batch] = field(default_factory=list)
-    released: list[Table] = field(default_factory=list)  # what a transport has forgotten, but for what was tallied
-    hours: list[Table] = field(default_factory=list)  # of attempts that it has forgotten
+    released: Released = field(default_factory=lambda: Held())  # rows that a run which tallies is done with
+    hours: list[Table] = field(default_factory=list)  # of these rows, and of attempts that a transport has forgotten
     sent: Sent = field(default_factory=lambda: Sent())
     stayed: list[Born] = field(default_factory=list)  # delivered to a mailbox here at once
 
     def messages(self, carried: Table) -> Table:
         """The table of messages in order of (accepted_at, id), with the domains of senders and recipients, which put names on them."""
-        parts = [*self.released, _carried(carried, self.sent.rows), self._stayed()]
+        parts = [_carried(carried, self.sent.rows), self._stayed()]
         if self.batches:
             parts.insert(0, inbound(Batch.joined(self.batches)))
-        self.batches, self.released = [], []
-        order = np.lexsort([np.concatenate([part[name] for part in parts]) for name in ("id", "accepted_at")])
-        # column by column: a large table is never there twice
-        return {name: np.concatenate([part.pop(name) for part in parts])[order] for name in list(parts[0])}
+        self.batches = []
+        return in_order(parts)
+
+    def let_go(self, messages: Table, attempts: Table | None = None) -> None:
+        """Of a run that tallies: what nothing can happen to any more, and what has been attempted."""
+        self.hours.append(hours(messages, _NO_ATTEMPTS if attempts is None else attempts))
+        self.released.append(messages)
+
+    def close(self, carried: Table, attempts: Table, tallied: Table) -> tuple[Table, Table]:
+        """The tables of messages and hours of a run that tallies, what a transport still has among them."""
+        self.let_go(_carried(carried, self.sent.rows), attempts)
+        return self.released.table(), hours(_table(0), _NO_ATTEMPTS, self.hours, tallied)
 
     def release(self, transport: ByColumn, tally: Tally, poll: Seconds) -> None:
         """Have a transport forget what has left it; wanted mail that left at its first attempt, and that nobody saw meanwhile, is counted,
@@ -133,9 +142,10 @@ class Ledger:
             wait=of["wait_seconds"],
             held=of["connection_seconds"],
         )
-        self.released.append(_carried({name: column[~counted] for name, column in messages.items()}, sent[~counted]))
+        self.let_go(_carried({name: column[~counted] for name, column in messages.items()}, sent[~counted]), attempts)
+        self.let_go(self._stayed())
+        self.stayed.clear()
         self.sent.forget(numbers)
-        self.hours.append(hours(_table(0), attempts))
 
     def _stayed(self) -> Table:
         """Replies to colleagues and notices to users."""
@@ -151,6 +161,29 @@ class Ledger:
             outcome=Outcome.MAILBOX,
             **{name: made[name] for name in ("caused_by", "truth", "sender", "sender_domain", "recipient", "size", "accepted_at")},
         )
+
+
+class Released(Protocol):
+    """Where rows go that a run is done with: it takes some, in any order, and gives all in the end in order of (accepted_at, id)."""
+
+    def append(self, rows: Table, /) -> None: ...
+
+    def table(self) -> Table: ...
+
+
+class Held:
+    """In memory."""
+
+    def __init__(self) -> None:
+        self._parts: list[Table] = []
+
+    def append(self, rows: Table) -> None:
+        """Some more."""
+        self._parts.append(rows)
+
+    def table(self) -> Table:
+        """All of them; none is left here."""
+        return in_order(self._parts)
 
 
 class Sent:
@@ -181,6 +214,14 @@ class Sent:
         kept = self.rows[stays]
         self._rows[: len(kept)] = kept
         self._count = len(kept)
+
+
+def in_order(parts: list[Table]) -> Table:
+    """One table of some, in order of (accepted_at, id). The parts are used up: column by column, a large table is never there twice."""
+    columns = [dict(part) for part in parts]
+    parts.clear()
+    order = np.lexsort([np.concatenate([part[name] for part in columns]) for name in ("id", "accepted_at")])
+    return {name: np.concatenate([part.pop(name) for part in columns])[order] for name in list(columns[0])}
 
 
 def relayed(carried: Table, sent: Born) -> Table:
@@ -241,9 +282,8 @@ def inbound(batch: Batch) -> Table:
 
 def _table(n: int, **columns: object) -> Table:
     """All columns of `messages`, and the domains of sender and recipient; what is not given is 0, times NaN."""
-    table: Table = {}
-    domain = SCHEMA["messages"]["next_hop"]
-    for name, column in [*SCHEMA["messages"].items(), ("sender_domain", domain), ("recipient_domain", domain)]:
+    table: dict[str, Array] = {}
+    for name, column in MESSAGES.items():
         missing = np.nan if name.endswith("_at") else 0
         table[name] = np.broadcast_to(np.asarray(columns.get(name, missing), dtype=column.dtype), n)
     return table
@@ -282,7 +322,7 @@ def hours(messages: Table, attempts: Table, others: Sequence[Table] = (), tallie
         parts.append((other["hour"].astype(np.int64), other["kind"], other["place"].astype(np.int64) << 40, sums))
     keys = [(at << 8) + (kind.astype(np.int64) << 4) + (hop.astype(np.int64) >> 40) for at, kind, hop, _ in parts]
     cells = np.unique(np.concatenate(keys))
-    table: Table = {"hour": cells >> 8, "kind": cells >> 4 & 15, "place": cells & 15}
+    table: dict[str, Array] = {"hour": cells >> 8, "kind": cells >> 4 & 15, "place": cells & 15}
     table |= {name: np.zeros(len(cells)) for name in SCHEMA["hours"] if name not in table}
     for cell, (_, _, _, sums) in zip(keys, parts, strict=True):
         where = np.searchsorted(cells, cell)

@@ -53,7 +53,7 @@ def _lines(record: Record) -> Iterator[str]:
     start = datetime.fromisoformat(record.run.epoch)
     start = start.astimezone(UTC).replace(tzinfo=None) if start.tzinfo else start
     names = _Names.of(record)
-    messages, attempts = record.columns("messages"), record.columns("attempts")
+    messages, attempts = dict(record.columns("messages")), dict(record.columns("attempts"))  # at hand: they are read line by line
     row_of = {id: row for row, id in enumerate(messages["id"].tolist())}
     relayed = (messages["kind"] == Kind.RELAY) & (messages["sender"] >> 40 != Place.OFFICE)  # comes in before it goes out
     reports = from_relay(record)
