@@ -11,6 +11,8 @@ from sim.errors import BadInput, BadOutput
 from sim.mail import Answer, Dsn, Kind, Outcome, Place
 from sim.record import SCHEMA, Record
 from sim.scenario import loads
+from sim.server import host
+from sim.units import HOUR
 
 STORY = sim.load(Path(__file__).parent.parent / "scenarios" / "sbs_2003.toml")
 RUNS = {policy: runs.run(STORY, policy) for policy in ("off", "internal-only", "partners-only", "external")}
@@ -90,3 +92,23 @@ def test_a_saved_record_comes_back_as_it_was(tmp_path):
         record.save(tmp_path / "record")
     with pytest.raises(BadInput, match="is not a saved record"):
         Record.load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["sbs_2003", "listed", "store_outage", "smarthost"])
+def test_a_record_does_not_depend_on_how_many_rows_are_played_at_once(name, monkeypatch):
+    found = sim.load(name)
+    whole = runs.run(found, engine="kernel")
+    monkeypatch.setattr(host, "_TOGETHER", 30)
+    pieces = runs.run(found, engine="kernel")
+    assert whole.run == pieces.run
+    for table in whole.tables:
+        for column, values in whole.columns(table).items():
+            np.testing.assert_array_equal(values, pieces.columns(table)[column], err_msg=f"{table}.{column}")
+
+
+def test_steps_are_of_a_bounded_number_of_rows_and_on_the_time_grid():
+    assert host._step(HOUR, 0) == host._step(HOUR, host._TOGETHER) == HOUR
+    for rows in (host._TOGETHER + 1, 2_130_000, 50_000_000):
+        step = host._step(HOUR, rows)
+        assert rows * step / HOUR <= host._TOGETHER < 2 * rows * step / HOUR
+        assert (step * 2**20).is_integer()

@@ -43,6 +43,7 @@ from sim.world import World
 
 __all__ = ["Host"]
 
+_TOGETHER: Final = 250_000  # rows that are played at once; what becomes of them does not depend on it
 _FORGETS: Final = 200_000  # messages that have left, when the transport is to forget them
 _AT_ONCE: Final = (Outcome.MAILBOX, Outcome.REFUSED, Outcome.FILTERED, Outcome.JUNK)
 
@@ -113,9 +114,10 @@ class Host:
         edges = self._edges()
         begin = 0.0
         for end, rows in self.workload:
+            step = min(self.step, _step(end - begin, len(rows)))
             for moment in [*(edge for edge in edges if begin <= edge < end), end]:
                 while begin < moment:
-                    until = min(moment, begin + self.step)
+                    until = min(moment, begin + step)
                     yield self.env.timeout(until - begin)
                     story = rows.take(slice(*np.searchsorted(rows.at, (begin, until))))
                     self._play(in_order([story, self.gates.open(begin, until)]), until)
@@ -335,6 +337,11 @@ def _beyond(scenario: Scenario, world: World) -> World:
         float(str(scenario.relay_number(f"server.{key}"))) for key in ("connect_timeout", "dns_timeout", "addresses_tried")
     )
     return world.as_met_by(connect, dns, int(tried))
+
+
+def _step(span: Seconds, rows: int) -> Seconds:
+    """How long steps are of which each has about `_TOGETHER` rows at most: a power of two of them, so that they end on the time grid."""
+    return span / float(1 << max(0, math.ceil(math.log2(max(1, rows) / _TOGETHER))))
 
 
 def _version() -> str:
