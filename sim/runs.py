@@ -106,7 +106,7 @@ def cost(scenario: Scenario) -> tuple[Seconds, float]:
     doc = scenario.document
     asked = away * (doc.spam.rate + doc.wanted.into + doc.wanted.lists + doc.wanted.internal)
     drawn = rows(scenario) if not tallied(scenario) else rows(scenario) / scenario.horizon * HOUR
-    return 0.05 + 1.5e-6 * rows(scenario) + 2e-5 * asked, 2.5e8 + 450.0 * drawn + 800.0 * asked
+    return 0.05 + 1.5e-6 * rows(scenario) + 2e-5 * asked, 2.5e8 + 250.0 * drawn + 800.0 * asked
 
 
 def tallied(scenario: Scenario) -> bool:
