@@ -55,18 +55,17 @@ def run(
     if not isinstance(policy, str):
         name = getattr(policy, "__name__", "").strip("<>_").lower() or "own"
         scenario, policy = scenario.with_functions({name: policy}), name
-    hosts = _hosts(scenario, [policy or scenario.policy], seed, replication, engine)
+    asked, large = (scenario, [policy or scenario.policy], seed, replication, engine), tallied(scenario)
     if save is None:
-        return next(hosts).run()
-    if not tallied(scenario):
-        record = next(hosts).run()
-        record.save(save)
-        return record
+        return next(_hosts(*asked)).run()
     with new_directory(save) as beside:
-        with Writer(beside / "messages.parquet", MESSAGES) as messages:
-            record = next(hosts).run(messages)
+        if large:
+            with Writer(beside / "messages.parquet", MESSAGES) as messages:
+                record = next(_hosts(*asked)).run(messages)
+        else:
+            record = next(_hosts(*asked)).run()
         record.fill(beside)
-    return replace(Record.load(save), words=record.words)
+    return replace(Record.load(save), words=record.words) if large else record
 
 
 def runs(scenario: Scenario, policies: Sequence[str], seed: int, replication: int, engine: Asked = "auto") -> Iterator[Record]:

@@ -128,8 +128,9 @@ def test_what_ends_a_run_leaves_nothing_behind(error, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_directory_that_is_there_already_is_complained_of_before_the_run(tmp_path, monkeypatch):
-    monkeypatch.setattr(runs, "ROWS", 0)
+@pytest.mark.parametrize("many", [0, runs.ROWS])
+def test_a_directory_that_is_there_already_is_complained_of_before_the_run(many, tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "ROWS", many)
     monkeypatch.setattr(host.Host, "run", lambda *_: pytest.fail("it was played"))
     with pytest.raises(BadOutput, match="exists already"):
         runs.run(scenario(*CASES[0][:3]), save=tmp_path)
