@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from sim.mail import Ints
 from sim.policy import retry
@@ -53,7 +54,7 @@ class Compiled:
         rows["id"], rows["queue"], rows["size"], rows["accepted"] = mail.id, queue, mail.size, mail.accepted_at
         rows["first"] = rows["deferred"] = np.nan
         rows["null"] = mail.sender < 0
-        rows["doomed"], rows["line"], rows["prev"], rows["next"] = kernel.SPARED, NONE, NONE, NONE
+        rows["doomed"], rows["line"], rows["prev"], rows["next"] = kernel.SPARED, kernel.NO_LINE, NONE, NONE
         rows["says"] = 0 if self._relayed else self.outside.mailboxes(mail.recipient)
         rows["pair"] = self._meeting(mail, queue)
         one["submitted"] = last
@@ -141,17 +142,17 @@ class Compiled:
         stays = rows["place"] != kernel.GONE
         gone = np.flatnonzero(~stays)
         messages, attempts = self._table(rows[gone]), self.attempts()
-        number = np.append(np.cumsum(stays) - 1, NONE).astype(np.int32)  # -1, for none, is the last
+        number = _numbers(stays)
         kept = rows[stays]
-        linked = (kept["place"] == kernel.READY) | ((kept["place"] == kernel.ALONE) & (kept["line"] >= 0))
+        linked = (kept["place"] == kernel.READY) | ((kept["place"] == kernel.ALONE) & (kept["line"] < kernel.IN_HEAP))
         for name in ("prev", "next"):
-            kept[name][linked] = number[kept[name][linked]]
+            kept[name][linked] = _renumbered(kept[name][linked], number)
         for ends in (state.queues, state.lines):
-            ends["head"], ends["tail"] = number[ends["head"]], number[ends["tail"]]
+            ends["head"], ends["tail"] = _renumbered(ends["head"], number), _renumbered(ends["tail"], number)
         under_way = state.under_way["message"][: int(one["under_way"])]
-        under_way[:] = number[under_way]
+        under_way[:] = _renumbered(under_way, number)
         if self.rules.family is retry.Family.MESSAGE:
-            state.waits[: int(one["waits"])] = number[state.waits[: int(one["waits"])]]
+            state.waits[: int(one["waits"])] = _renumbered(state.waits[: int(one["waits"])], number)
         for name in ("accepted", "expiring", "delaying"):
             one[name] = stays[: int(one[name])].sum()
         state.messages[: len(kept)] = kept
@@ -174,26 +175,26 @@ class Compiled:
         if one["frozen"]:  # a new queue would be, these are not
             return
         stays = ~idle
-        number = np.append(np.cumsum(stays) - 1, NONE).astype(np.int32)
+        number = _numbers(stays)
         kept = rows[stays]
-        asleep, asks = kept["line"] >= 0, (kept["flags"] & kernel.ASKS) != 0
+        asleep, asks = kept["line"] < kernel.IN_HEAP, (kept["flags"] & kernel.ASKS) != 0
         for names, linked in ((("prev", "next"), asleep), (("earlier", "later"), asks)):
             for name in names:
-                kept[name][linked] = number[kept[name][linked]]
+                kept[name][linked] = _renumbered(kept[name][linked], number)
         for name in ("head", "tail"):
-            state.naps[name] = number[state.naps[name]]
+            state.naps[name] = _renumbered(state.naps[name], number)
         for name in ("asking", "last_asking", "resubmits", "last_resubmit"):
-            one[name] = number[one[name]]
+            one[name] = _renumbered(one[name], number)
         if self.rules.family is retry.Family.QUEUE:
-            state.waits[: int(one["waits"])] = number[state.waits[: int(one["waits"])]]
+            state.waits[: int(one["waits"])] = _renumbered(state.waits[: int(one["waits"])], number)
         if len(state.resubmits):
             entries = state.resubmits[: len(rows)][stays]
             waits = np.isfinite(entries["at"])
             for name in ("prev", "next"):
-                entries[name][waits] = number[entries[name][waits]]
+                entries[name][waits] = _renumbered(entries[name][waits], number)
             state.resubmits[: len(kept)] = entries
         messages = state.messages[: int(one["submitted"])]
-        messages["queue"] = number[messages["queue"]]
+        messages["queue"] = _renumbered(messages["queue"], number)
         first = np.cumsum(kept["edges"]) - kept["edges"]
         edges = state.edges[np.repeat(kept["edge"] - first, kept["edges"]) + np.arange(kept["edges"].sum())]
         kept["edge"] = first
@@ -224,8 +225,9 @@ class Compiled:
         rows = state.queues[first:last]
         rows["hop"] = hops
         rows["emptied"] = np.nan
-        for name in ("head", "tail", "episode", "prev", "next", "earlier", "later", "line"):
+        for name in ("head", "tail", "episode", "prev", "next", "earlier", "later"):
             rows[name] = NONE
+        rows["line"] = kernel.NO_LINE
         edges = len(state.edges)
         rows["edge"], rows["edges"] = edges + found.first[:-1], np.diff(found.first)
         rows["code"], rows["bad"], rows["times"], rows["greylists"], rows["lists"] = (
@@ -281,7 +283,7 @@ class Compiled:
         rows = np.zeros(len(self._waiting), kernel.ACT)
         for row, act in zip(rows, self._waiting, strict=True):
             row["deed"], row["only_in_retry"], row["report"] = kernel.DEEDS[act.deed], act.only_in_retry, act.report
-            row["kinds"] = NONE if act.kinds is None else sum(1 << int(kind) for kind in act.kinds)
+            row["kinds"] = kernel.ANY if act.kinds is None else sum(1 << int(kind) for kind in act.kinds)
             row["connections"], row["per_hop"] = act.connections or 0, act.connections_per_hop or 0
         self._waiting.clear()
         self.state.one[0]["acts"] = len(rows)
@@ -294,3 +296,13 @@ class Compiled:
         self._read = [int(one["left"]), int(one["late"])]
         when, outcome, dsn = (state.messages[name][settled] for name in ("when", "outcome", "dsn"))
         return Report(settled, when, outcome, dsn, late, state.messages["accepted"][late] + float(one["delay_notice"]))
+
+
+def _numbers(stays: npt.NDArray[np.bool_]) -> Array:
+    """The new number of each that stays; and, as the last, NONE."""
+    return np.append(np.cumsum(stays) - 1, NONE).astype(np.uint32)
+
+
+def _renumbered(links: Array, number: Array) -> Array:
+    """By their new numbers, what is linked by number; NONE stays NONE."""
+    return number[np.minimum(links, len(number) - 1)]

@@ -55,7 +55,7 @@ def for_connections(state: State, limit: int) -> State:
         return state
     connections = np.zeros(wanted, kernel.CONNECTION)
     connections[:had] = state.connections
-    free, under_way = np.zeros(wanted, np.int32), np.zeros(wanted, kernel.ENDING)
+    free, under_way = np.zeros(wanted, np.uint32), np.zeros(wanted, kernel.ENDING)
     one = state.one[0]
     count = int(one["free"])
     free[:count] = state.free[:count]
@@ -69,7 +69,7 @@ def scratch(state: State) -> State:
     """For what the kernel puts down while it plays."""
     room = max(len(state.messages), len(state.queues), len(state.connections))
     if room > len(state.due):
-        state = state._replace(due=np.zeros(room, np.int32))
+        state = state._replace(due=np.zeros(room, np.uint32))
     if len(state.waits) and len(state.waits) < room:
         state = state._replace(waits=grown(state.waits, room))
     return state

@@ -9,7 +9,7 @@ fixed length. Mail in a queue and everything in a line is linked by number, so i
 is void is left behind. What is due at one instant is taken rank by rank, and sorted by (next hop, id) where it is more than one.
 
 All state is in the structured arrays of `State`; the functions change it in place. They are called with numbers of messages, queues and
-connections, NONE for none. Arrays grow between calls: `play` comes back with FULL before it begins an instant for which there might be no
+connections, NONE for none; these are unsigned, since of every signed one the compiler would ask whether it counts from the end. Arrays grow between calls: `play` comes back with FULL before it begins an instant for which there might be no
 room in the logs, and is called again.
 """
 
@@ -38,7 +38,9 @@ __all__ = ["DONE", "FULL", "State", "play"]
 
 Array = np.ndarray[Any, Any]
 F = TypeVar("F", bound=Callable[..., Any])
-NONE: Final = -1
+Number: Final = np.uint32
+NONE: Final = 0xFFFFFFFF  # no message, queue, connection or episode
+ANY: Final = -1  # next hop of a spell; kinds of an act
 
 
 def _compiled(function: F) -> F:
@@ -65,18 +67,18 @@ MESSAGE: Final = np.dtype(
         ("waited", "f8"),
         ("held", "f8"),  # seconds of connections
         ("id", "i8"),
-        ("queue", "i4"),
-        ("prev", "i4"),  # in its queue, or in a line; its place in a heap; UNDER_WAY: the connection
-        ("next", "i4"),
+        ("queue", "u4"),
+        ("prev", "u4"),  # in its queue, or in a line; its place in a heap; UNDER_WAY: the connection
+        ("next", "u4"),
         ("attempts", "i4"),
         ("failures", "i4"),
         ("place", "u1"),
-        ("line", "i1"),
+        ("line", "u1"),
         ("code", "u1"),
         ("doomed", "u1"),  # a Dsn, or SPARED
         ("first", "f8"),  # attempt
         ("deferred", "f8"),
-        ("pair", "i4"),  # who meet: sender and recipient, where the next hop greylists; the recipient, where it is a smarthost
+        ("pair", "u4"),  # who meet: sender and recipient, where the next hop greylists; the recipient, where it is a smarthost
         ("size", "i4"),
         ("suspended", "i4"),
         ("outcome", "u1"),
@@ -90,23 +92,23 @@ QUEUE: Final = np.dtype(
         ("since", "f8"),  # nothing has stood ready for longer
         ("emptied", "f8"),
         ("when", "f8"),  # asleep until; where the message retries, dead until
-        ("head", "i4"),  # of what stands ready
-        ("tail", "i4"),
+        ("head", "u4"),  # of what stands ready
+        ("tail", "u4"),
         ("ready", "i4"),  # how many
         ("alone", "i4"),
         ("open", "i4"),
         ("failures", "i4"),
-        ("episode", "i4"),
-        ("earlier", "i4"),  # in the line for a connection
-        ("later", "i4"),
+        ("episode", "u4"),
+        ("earlier", "u4"),  # in the line for a connection
+        ("later", "u4"),
         ("flags", "u1"),
-        ("line", "i1"),
+        ("line", "u1"),
         ("code", "u1"),  # what every connection meets; NONE: it alternates between OK and `bad`
         ("greylists", "u1"),
         ("hop", "i8"),
-        ("prev", "i4"),  # in the line that it sleeps in
-        ("next", "i4"),
-        ("edge", "i4"),  # its first
+        ("prev", "u4"),  # in the line that it sleeps in
+        ("next", "u4"),
+        ("edge", "u4"),  # its first
         ("edges", "i4"),
         ("bad", "u1"),
         ("times", "u1"),
@@ -116,17 +118,17 @@ QUEUE: Final = np.dtype(
     ]
 )
 COUNTER: Final = np.dtype([("seconds", "f8"), ("last", "i4"), ("made", "i4"), ("meets", "u1"), ("ends", "u1")], align=True)
-RESUBMISSION: Final = np.dtype([("at", "f8"), ("prev", "i4"), ("next", "i4")])
+RESUBMISSION: Final = np.dtype([("at", "f8"), ("prev", "u4"), ("next", "u4")])
 PAIR: Final = np.dtype([("met", "f8"), ("recipient", "i8"), ("asked", "i8")])
 SPELL: Final = np.dtype([("hop", "i8"), ("since", "f8"), ("until", "f8"), ("code", "i8")])
 CONNECTION: Final = np.dtype([("seconds", "f8"), ("carried", "i4"), ("code", "i4")])
-ENDING: Final = np.dtype([("when", "f8"), ("message", "i8")])  # an attempt under way
-LINE: Final = np.dtype([("wait", "f8"), ("head", "i4"), ("tail", "i4")])
-ASKING: Final = np.dtype([("id", "i8"), ("queue", "i8")])
+ENDING: Final = np.dtype([("when", "f8"), ("message", "u4")], align=True)  # an attempt under way
+LINE: Final = np.dtype([("wait", "f8"), ("head", "u4"), ("tail", "u4")])
+ASKING: Final = np.dtype([("id", "i8"), ("queue", "u4")])
 EPISODE: Final = np.dtype(
     [("hop", "i8"), ("since", "f8"), ("until", "f8"), ("seconds", "f8"), ("failures", "i4"), ("code", "u1"), ("ended", "u1")], align=True
 )
-ATTEMPT: Final = np.dtype([("at", "f8"), ("seconds", "f8"), ("message", "i4"), ("code", "u1")])
+ATTEMPT: Final = np.dtype([("at", "f8"), ("seconds", "f8"), ("message", "u4"), ("code", "u1")])
 ACT: Final = np.dtype([(name, "i8") for name in ("deed", "only_in_retry", "kinds", "report", "connections", "per_hop")])
 
 
@@ -182,10 +184,17 @@ ONE: Final = np.dtype(
                 "final",  # Codes with which a message leaves, a bit each
                 "glitches",
                 # and what the outside is like
+                "taken",
+                "first_taken",
                 "counting",
                 "relayed",
                 "key",
-                # and what is
+            )
+        ),
+        *(
+            (name, "u4")
+            for name in (
+                # what is: numbers and counts
                 "submitted",
                 "accepted",
                 "expiring",  # the next one whose lifetime ends
@@ -206,8 +215,6 @@ ONE: Final = np.dtype(
                 "last_resubmit",
                 "frozen",
                 "acts",
-                "taken",
-                "first_taken",
                 "due",
             )
         ),
@@ -231,17 +238,17 @@ class State(NamedTuple):
     lengths: Floats  # of attempts, by Code
     taken: Floats  # by a smarthost within the hour: a ring
     connections: Array
-    free: Array  # int32: connections that are not
+    free: Array  # uint32: connections that are not
     under_way: Array  # ENDING: attempts, a heap by their end
     lines: Array  # of messages that wait alone; the first of fixed length, or each of one scan
     naps: Array  # lines of queues that sleep
-    waits: Array  # int32: what waits for no fixed length, a heap by end
+    waits: Array  # uint32: what waits for no fixed length, a heap by end
     fresh: Array  # ASKING: queues that ask since this instant, a heap by id
-    due: Array  # int32
+    due: Array  # uint32
     episodes: Array
     attempts: Array
-    left: Array  # int32: messages in order of leaving
-    late: Array  # int32: messages whose delay notice was due
+    left: Array  # uint32: messages in order of leaving
+    late: Array  # uint32: messages whose delay notice was due
     acts: Array
 
 
@@ -258,7 +265,7 @@ DEEDS: Final = {Deed.FREEZE: FREEZE, Deed.THAW: THAW, Deed.FORCE_RETRY: FORCE_RE
 COMING, READY, ALONE, UNDER_WAY, GONE = 0, 1, 2, 3, 4  # where a message is
 EXISTS, ACTIVE, ASLEEP, ICED, ASKS, FRESHLY, TOUCHED = 1, 2, 4, 8, 16, 32, 64  # flags of a queue
 SPARED: Final = 255
-IN_HEAP: Final = -2  # instead of a line
+NO_LINE, IN_HEAP = 255, 254  # instead of a line
 DONE, FULL = 0, 1
 
 # Plain numbers, as the compiler takes them.
@@ -310,7 +317,7 @@ def _connects(s: State, q: int) -> int:
     one, queue = s.one[0], s.queues[q]
     for k in range(len(s.spells)):
         spell = s.spells[k]
-        if spell.since <= one.now < spell.until and (spell.hop == NONE or spell.hop == queue.hop):
+        if spell.since <= one.now < spell.until and (spell.hop == ANY or spell.hop == queue.hop):
             return spell.code
     if one.counting:
         counter = s.counters[q]
@@ -447,17 +454,17 @@ def _out_of(items: Array, lines: Array, i: int) -> None:
         line.tail = item.prev
     else:
         items[item.next].prev = item.prev
-    item.line = NONE
+    item.line = NO_LINE
 
 
 @_compiled
 def _up(items: Array, heap: Array, k: int) -> None:
     """Put the k-th of a heap where its time belongs, towards the front. Each item knows its place, in `prev`."""
-    i = heap[k]
+    i, k = heap[k], Number(k)
     while k > 0 and items[i].when < items[heap[(k - 1) >> 1]].when:
         heap[k] = heap[(k - 1) >> 1]
         items[heap[k]].prev = k
-        k = (k - 1) >> 1
+        k = Number((k - 1) >> 1)
     heap[k] = i
     items[i].prev = k
 
@@ -465,13 +472,13 @@ def _up(items: Array, heap: Array, k: int) -> None:
 @_compiled
 def _down(items: Array, heap: Array, count: int, k: int) -> None:
     """The same, towards the back."""
-    i = heap[k]
+    i, k = heap[k], Number(k)
     while True:
-        child = 2 * k + 1
+        child = Number(2 * k + 1)
         if child >= count:
             break
         if child + 1 < count and items[heap[child + 1]].when < items[heap[child]].when:
-            child += 1
+            child = Number(child + 1)
         if items[i].when <= items[heap[child]].when:
             break
         heap[k] = heap[child]
@@ -522,8 +529,8 @@ def _ceases(s: State, items: Array, lines: Array, i: int) -> None:
     if item.line == IN_HEAP:
         _pulled(items, s.waits, one.waits, item.prev)
         one.waits -= 1
-        item.line = NONE
-    elif item.line != NONE:
+        item.line = NO_LINE
+    elif item.line != NO_LINE:
         _out_of(items, lines, i)
 
 
@@ -747,14 +754,14 @@ def _ask_freshly(s: State, q: int, id: int) -> None:
     one.fresh += 1
     while k > 0 and id < s.fresh[(k - 1) >> 1].id:
         s.fresh[k] = s.fresh[(k - 1) >> 1]
-        k = (k - 1) >> 1
+        k = Number((k - 1) >> 1)
     s.fresh[k].id, s.fresh[k].queue = id, q
 
 
 @_compiled
 def _first_fresh(s: State, k: int) -> int:
     """The k-th of the queues that ask since this instant, taken out; the first has the smallest id."""
-    one = s.one[0]
+    one, k = s.one[0], Number(k)
     q = s.fresh[k].queue
     one.fresh -= 1
     id, moved = s.fresh[one.fresh].id, s.fresh[one.fresh].queue
@@ -762,13 +769,13 @@ def _first_fresh(s: State, k: int) -> int:
         return q
     while k > 0 and id < s.fresh[(k - 1) >> 1].id:
         s.fresh[k] = s.fresh[(k - 1) >> 1]
-        k = (k - 1) >> 1
+        k = Number((k - 1) >> 1)
     while True:
-        child = 2 * k + 1
+        child = Number(2 * k + 1)
         if child >= one.fresh:
             break
         if child + 1 < one.fresh and s.fresh[child + 1].id < s.fresh[child].id:
-            child += 1
+            child = Number(child + 1)
         if id <= s.fresh[child].id:
             break
         s.fresh[k] = s.fresh[child]
@@ -867,7 +874,7 @@ def _begins(s: State, when: Seconds, m: int) -> None:
     k = one.under_way
     one.under_way += 1
     while k > 0 and when < heap[(k - 1) >> 1].when:
-        parent = (k - 1) >> 1
+        parent = Number((k - 1) >> 1)
         heap[k].when, heap[k].message = heap[parent].when, heap[parent].message
         k = parent
     heap[k].when, heap[k].message = when, m
@@ -877,15 +884,15 @@ def _begins(s: State, when: Seconds, m: int) -> None:
 def _first_to_end(s: State) -> int:
     """The message whose attempt ends first, taken out."""
     one, heap = s.one[0], s.under_way
-    first, k = heap[0].message, 0
+    first, k = heap[0].message, Number(0)
     one.under_way -= 1
     when, m = heap[one.under_way].when, heap[one.under_way].message
     while True:
-        child = 2 * k + 1
+        child = Number(2 * k + 1)
         if child >= one.under_way:
             break
         if child + 1 < one.under_way and heap[child + 1].when < heap[child].when:
-            child += 1
+            child = Number(child + 1)
         if when <= heap[child].when:
             break
         heap[k].when, heap[k].message = heap[child].when, heap[child].message
@@ -1027,7 +1034,7 @@ def _act_on_mail(s: State, act: Any) -> None:
         if not s.queues[message.queue].flags & TOUCHED:
             continue
         if act.deed == DELETE:
-            chosen = message.place != GONE and (act.kinds == NONE or act.kinds >> (message.id & 15) & 1)
+            chosen = message.place != GONE and (act.kinds == ANY or act.kinds >> (message.id & 15) & 1)
         else:
             chosen = message.place == ALONE
         if chosen:

@@ -60,13 +60,13 @@ def empty(rules: QueueRules, manner: Manner) -> State:
     spells = np.zeros(len(manner.spells), kernel.SPELL)
     for row, spell in zip(spells, manner.spells, strict=True):
         row["hop"], row["since"], row["until"], row["code"] = (
-            NONE if spell.hop is None else spell.hop,
+            kernel.ANY if spell.hop is None else spell.hop,
             spell.since,
             spell.until,
             spell.code,
         )
     lines, naps = _lines(rules)
-    none = np.zeros(0, np.int32)
+    none = np.zeros(0, np.uint32)
     return State(
         one=one,
         params=np.array(rules.params, dtype=np.float64),
