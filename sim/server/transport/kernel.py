@@ -9,8 +9,8 @@ fixed length. Mail in a queue and everything in a line is linked by number, so i
 is void is left behind. What is due at one instant is taken rank by rank, and sorted by (next hop, id) where it is more than one.
 
 All state is in the structured arrays of `State`; the functions change it in place. They are called with numbers of messages, queues and
-connections, NONE for none; these are unsigned, since of every signed one the compiler would ask whether it counts from the end. Arrays grow between calls: `play` comes back with FULL before it begins an instant for which there might be no
-room in the logs, and is called again.
+connections, NONE for none. Numbers are unsigned: of a signed index it is asked each time whether it counts from the end. Arrays grow
+between calls: `play` comes back with FULL before it begins an instant for which there might be no room in the logs, and is called again.
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ ONE: Final = np.dtype(
                 "throttle",
                 # and what is
                 "now",
-                "wakes",  # nothing that waits does before
+                "wakes",  # no wait ends before
             )
         ),
         *(
@@ -184,11 +184,11 @@ ONE: Final = np.dtype(
                 "final",  # Codes with which a message leaves, a bit each
                 "glitches",
                 # and what the outside is like
-                "taken",
-                "first_taken",
                 "counting",
                 "relayed",
                 "key",
+                "taken",
+                "first_taken",
             )
         ),
         *(
@@ -507,6 +507,7 @@ def _sets_in(s: State, items: Array, lines: Array, i: int, seconds: Seconds, fix
     """A message alone, or a queue, begins to wait. Lines of a fixed length are found by it, those of a scan by its number."""
     one, item = s.one[0], items[i]
     item.when = one.now + seconds
+    one.wakes = min(one.wakes, item.when)
     if fixed:
         for n in range(len(lines)):
             if lines[n].wait == seconds:
@@ -538,6 +539,7 @@ def _ceases(s: State, items: Array, lines: Array, i: int) -> None:
 def _resubmit_later(s: State, q: int) -> None:
     one, entry = s.one[0], s.resubmits[q]
     entry.at, entry.next, entry.prev = one.now + one.resubmit_after, NONE, one.last_resubmit
+    one.wakes = min(one.wakes, entry.at)
     if one.last_resubmit == NONE:
         one.resubmits = q
     else:
@@ -882,21 +884,21 @@ def _begins(s: State, when: Seconds, m: int) -> None:
 
 @_compiled
 def _first_to_end(s: State) -> int:
-    """The message whose attempt ends first, taken out."""
+    """The message whose attempt ends first, taken out: the gap goes to the back, always to the sooner child, and the last one from there to
+    its place, which is seldom far."""
     one, heap = s.one[0], s.under_way
-    first, k = heap[0].message, Number(0)
+    first, k, child = heap[0].message, Number(0), Number(1)
     one.under_way -= 1
     when, m = heap[one.under_way].when, heap[one.under_way].message
-    while True:
-        child = Number(2 * k + 1)
-        if child >= one.under_way:
-            break
-        if child + 1 < one.under_way and heap[child + 1].when < heap[child].when:
-            child = Number(child + 1)
-        if when <= heap[child].when:
-            break
+    while child < one.under_way:
+        # one beyond the last may be compared: it is the last itself, and its place is here
+        child = Number(child + (heap[child + 1].when < heap[child].when))
         heap[k].when, heap[k].message = heap[child].when, heap[child].message
-        k = child
+        k, child = child, Number(2 * child + 1)
+    while k > 0 and when < heap[(k - 1) >> 1].when:
+        parent = Number((k - 1) >> 1)
+        heap[k].when, heap[k].message = heap[parent].when, heap[parent].message
+        k = parent
     heap[k].when, heap[k].message = when, m
     return first
 
@@ -1224,8 +1226,8 @@ def _mail_comes(s: State) -> None:
 
 
 @_compiled
-def _next(s: State) -> Seconds:
-    """The next time at which something is due; and, noted, at which a wait ends."""
+def _wakes(s: State) -> Seconds:
+    """When the next wait ends."""
     one = s.one[0]
     at = math.inf
     for n in range(len(s.naps)):
@@ -1238,7 +1240,18 @@ def _next(s: State) -> Seconds:
         at = min(at, s.queues[s.waits[0]].when if one.family == BY_QUEUE else s.messages[s.waits[0]].when)
     if one.resubmits != NONE:
         at = min(at, s.resubmits[one.resubmits].at)
-    one.wakes = at
+    return at
+
+
+@_compiled
+def _next(s: State) -> Seconds:
+    """The next time at which something is due."""
+    one = s.one[0]
+    if one.acts > 0:
+        return one.now
+    if one.wakes <= one.now:  # these are over
+        one.wakes = _wakes(s)
+    at = one.wakes
     if one.under_way > 0 and s.under_way[0].when < at:
         at = s.under_way[0].when
     if one.accepted < one.submitted and s.messages[one.accepted].accepted < at:
@@ -1253,7 +1266,7 @@ def _next(s: State) -> Seconds:
             one.delaying += 1
         if one.delaying < one.accepted:
             at = min(at, s.messages[one.delaying].accepted + one.delay_notice)
-    return one.now if one.acts > 0 else at
+    return at
 
 
 @_kept
