@@ -15,7 +15,7 @@ __all__ = ["for_connections", "for_logs", "for_messages", "grown", "scratch"]
 
 _ROOM: Final = 1024  # the least that an array grows to
 _LINE: Final = 64  # bytes of a line of cache
-_MUCH: Final = 1_000_000  # attempts for which there is room at first, where there may be so many
+_MUCH: Final = 500_000  # the most attempts in one array
 
 
 def grown(array: Array, count: int) -> Array:
@@ -76,10 +76,12 @@ def scratch(state: State) -> State:
 
 
 def for_logs(state: State) -> State:
-    """For more attempts or episodes, whichever have not the room that an instant may need."""
+    """For more attempts or episodes, whichever have not the room that an instant may need. Attempts have an empty array then: whoever wants
+    the ones so far keeps the array that there was."""
     one = state.one[0]
-    attempts, episodes = len(state.attempts), len(state.episodes)
+    attempts, episodes = len(state.attempts), int(one["episodes"]) + len(state.queues) + len(state.connections)
     if int(one["made"]) + len(state.connections) > attempts:
-        attempts = max(int(one["made"]) + len(state.connections) + _ROOM, 2 * attempts, min(32 * len(state.messages), _MUCH))
-    episodes = max(episodes, int(one["episodes"]) + len(state.queues) + len(state.connections) + _ROOM)
-    return state._replace(attempts=grown(state.attempts, attempts), episodes=grown(state.episodes, episodes))
+        room = min(_MUCH, max(2 * attempts, 32 * len(state.messages), _ROOM))
+        state = state._replace(attempts=np.zeros(room + len(state.connections), kernel.ATTEMPT))
+        one["made"] = 0
+    return state._replace(episodes=grown(state.episodes, episodes))

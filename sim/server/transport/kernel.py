@@ -34,11 +34,11 @@ from sim.record import EndedBy
 from sim.streams import Draw
 from sim.units import HOUR, Floats, Seconds
 
-__all__ = ["DONE", "FULL", "State", "play"]
+__all__ = ["DONE", "FULL", "State", "kept", "play"]
 
 Array = np.ndarray[Any, Any]
 F = TypeVar("F", bound=Callable[..., Any])
-Number: Final = np.uint32
+Number: Final[Any] = np.uint32
 NONE: Final = 0xFFFFFFFF  # no message, queue, connection or episode
 ANY: Final = -1  # next hop of a spell; kinds of an act
 
@@ -49,7 +49,7 @@ def _compiled(function: F) -> F:
     return numba.njit(_nrt=False, error_model="numpy", forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
 
 
-def _kept(function: F) -> F:
+def kept(function: F) -> F:
     """Compiled once, and kept on disk for the next start where that is possible."""
     try:
         return numba.njit(cache=True, _nrt=False, error_model="numpy")(function)
@@ -1269,7 +1269,7 @@ def _next(s: State) -> Seconds:
     return at
 
 
-@_kept
+@kept
 def play(s: State, until: Seconds) -> int:
     """Play everything before `until`. DONE, or FULL where the logs of attempts and episodes need more room."""
     one = s.one[0]
