@@ -142,7 +142,8 @@ def _texts(*modules: ModuleType) -> int:
 
 # What is kept on disk is found by the text of this file and by the types of the arguments. So the texts of others that decide what is
 # compiled, the rules and the numbers of codes and dice, are in the name of a field.
-_RULES: Final = _texts(retry, mail, record, streams, units)
+DECIDE: Final = (retry, mail, record, streams, units)
+_RULES: Final = _texts(*DECIDE)
 ONE: Final = np.dtype(
     [
         (f"rules_{_RULES:08x}", "i8"),
