@@ -238,8 +238,7 @@ def place(code: int) -> Place:
 
 def among(codes: npt.NDArray[np.integer[Any]], chosen: tuple[IntEnum, ...]) -> npt.NDArray[np.bool_]:
     """Which of many small codes, a place, a kind, an outcome, are among a few. `numpy.isin` takes ten times as long for a day's mail."""
-    found: npt.NDArray[np.bool_] = _table(chosen)[codes]
-    return found
+    return _table(chosen).take(codes)
 
 
 @cache

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
@@ -18,9 +19,23 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.mail import NULL_SENDER, Answer, Flag, Flags, Ints, Outcome, Place
-from sim.units import HOUR, Seconds
+from sim.units import HOUR, Floats, Seconds
 
-__all__ = ["EVERY_MESSAGE", "ONCE", "POLICIES", "UNLIMITED", "Audience", "Facts", "History", "Responder", "Rule", "grant", "reasons"]
+__all__ = [
+    "EVERY_MESSAGE",
+    "ONCE",
+    "POLICIES",
+    "UNLIMITED",
+    "Asking",
+    "Audience",
+    "Facts",
+    "History",
+    "Responder",
+    "Rule",
+    "grant",
+    "grants",
+    "reasons",
+]
 
 Bools = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.uint8]
@@ -121,6 +136,20 @@ def reasons(audience: Audience, responder: Responder, facts: Facts) -> Bytes:
     return reason
 
 
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Messages that only a memory may leave unanswered, in order of time: float64[n] and int64[n]."""
+
+    at: Floats
+    mailbox: Ints
+    absence: Ints
+    sender: Ints
+
+    def one_by_one(self) -> Iterator[tuple[Seconds, int, int, int]]:
+        """As `grant` takes them."""
+        return zip(self.at.tolist(), self.mailbox.tolist(), self.absence.tolist(), self.sender.tolist(), strict=True)
+
+
 @dataclass(slots=True)
 class History:
     """Who was answered and when: the caller's to keep."""
@@ -139,23 +168,46 @@ def grant(history: History, responder: Responder, at: Seconds, mailbox: int, abs
 
     A message that the rate limit leaves unanswered is not remembered: its sender may be told later. A sender who does not fit into a full
     history is answered every time (Exchange, FACTS S55) or takes the place of the oldest (RFC 5230 4.2)."""
-    known = history.seen.setdefault((mailbox, absence), {})
-    last = known.get(sender)
-    if last is not None and at < last + responder.every:
-        return Answer.ANSWERED_BEFORE
-    if responder.rate_limit != math.inf:
-        sent = history.sent.setdefault(mailbox, deque())
-        while sent and sent[0] <= at - HOUR:
-            sent.popleft()
-        if len(sent) >= responder.rate_limit:
-            return Answer.RATE_LIMIT
-        sent.append(at)
-    if last is not None:
-        del known[sender]  # to the end, as the youngest
-    elif len(known) >= responder.history:
-        if not responder.forgets:
-            return Answer.ANSWERED
-        del known[next(iter(known))]
-    if responder.every > 0.0:
-        known[sender] = at
-    return Answer.ANSWERED
+    return _granted(history, responder, [(at, mailbox, absence, sender)])[0]
+
+
+def grants(history: History, responder: Responder, asking: Asking) -> Bytes:
+    """`grant` for each of many messages. uint8[n]."""
+    return np.array(_granted(history, responder, asking.one_by_one()), dtype=np.uint8)
+
+
+def _granted(history: History, responder: Responder, asking: Iterable[tuple[Seconds, int, int, int]]) -> list[Answer]:
+    seen, every, most, limited = history.seen, responder.every, responder.history, responder.rate_limit != math.inf
+    answers: list[Answer] = []
+    for at, mailbox, absence, sender in asking:
+        known = seen.get((mailbox, absence))
+        if known is None:
+            known = seen[mailbox, absence] = {}
+        last = known.get(sender)
+        if last is not None and at < last + every:
+            answers.append(Answer.ANSWERED_BEFORE)
+            continue
+        if limited and not _within_limit(history, responder, at, mailbox):
+            answers.append(Answer.RATE_LIMIT)
+            continue
+        answers.append(Answer.ANSWERED)
+        if last is not None:
+            del known[sender]  # to the end, as the youngest
+        elif len(known) >= most:
+            if not responder.forgets:
+                continue
+            del known[next(iter(known))]
+        if every > 0.0:
+            known[sender] = at
+    return answers
+
+
+def _within_limit(history: History, responder: Responder, at: Seconds, mailbox: int) -> bool:
+    """May a mailbox send another reply? It is counted."""
+    sent = history.sent.setdefault(mailbox, deque())
+    while sent and sent[0] <= at - HOUR:
+        sent.popleft()
+    if len(sent) >= responder.rate_limit:
+        return False
+    sent.append(at)
+    return True

@@ -21,7 +21,21 @@ from sim.tally import Tally
 from sim.units import DAY, HOUR, Floats, Seconds
 from sim.workload import Rows, join
 
-__all__ = ["BORN", "Batch", "Born", "Ledger", "Sent", "born_of", "hours", "ids", "inbound", "outgoing", "relayed"]
+__all__ = [
+    "BORN",
+    "Batch",
+    "Born",
+    "Ledger",
+    "Sent",
+    "born_of",
+    "hours",
+    "ids",
+    "inbound",
+    "one_behind_the_other",
+    "order",
+    "outgoing",
+    "relayed",
+]
 
 
 # A message that the run gives birth to, or a workload row on its way out: what a transport need not know of it stands here too.
@@ -51,6 +65,15 @@ def born_of(n: int, **columns: object) -> Born:
     return made
 
 
+def one_behind_the_other(parts: Sequence[Born]) -> Born:
+    """Several pieces as one."""
+    made, first = np.empty(sum(map(len, parts)), BORN), 0
+    for part in parts:  # `numpy.concatenate` looks at the fields of each anew
+        made[first : first + len(part)] = part
+        first += len(part)
+    return made
+
+
 def outgoing(rows: Rows) -> Born:
     """Workload rows on their way out, as a transport takes them. Without a note: mail that our people write."""
     noted = rows.kind != Kind.OUTBOUND
@@ -74,7 +97,7 @@ class Batch:
     last Code, Dsn."""
 
     rows: Rows
-    turn: Ints
+    turn: Ints | None  # None: no row is one of a loop
     outcome: Codes
     answer: Codes
     settled_at: Floats
@@ -86,13 +109,17 @@ class Batch:
         """One behind the other."""
         if len(parts) == 1:
             return parts[0]
-        names = ("turn", "outcome", "answer", "settled_at", "code", "dsn")
-        return cls(join([part.rows for part in parts]), *(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+        names = ("outcome", "answer", "settled_at", "code", "dsn")
+        turn = None
+        if any(part.turn is not None for part in parts):
+            turn = np.concatenate([np.zeros(len(part.rows), dtype=np.int64) if part.turn is None else part.turn for part in parts])
+        return cls(join([part.rows for part in parts]), turn, *(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
     def take(self, which: npt.NDArray[np.bool_]) -> Batch:
         """Some of it."""
+        turn = None if self.turn is None else self.turn[which]
         codes = (self.outcome[which], self.answer[which])
-        return Batch(self.rows.take(which), self.turn[which], *codes, self.settled_at[which], self.code[which], self.dsn[which])
+        return Batch(self.rows.take(which), turn, *codes, self.settled_at[which], self.code[which], self.dsn[which])
 
 
 @dataclass(slots=True)
@@ -140,7 +167,7 @@ class Ledger:
 
     def _stayed(self) -> Table:
         """Replies to colleagues and notices to users."""
-        made = np.concatenate([np.zeros(0, BORN), *self.stayed])
+        made = one_behind_the_other(self.stayed)
         return _table(
             len(made),
             id=made["id"],
@@ -198,21 +225,21 @@ def _in_order(first: Table, chosen: Ints | None, others: Sequence[Table]) -> Tab
         np.concatenate([first[name] if chosen is None else first[name].take(chosen), *(other[name] for other in others)])
         for name in ("accepted_at", "id")
     )
-    order = _order(at, id)
-    place = np.empty_like(order)
-    place[order] = np.arange(len(order))
+    sorted_by = order(at, id)
+    place = np.empty_like(sorted_by)
+    place[sorted_by] = np.arange(len(at))
     count = len(at) - sum(len(other["id"]) for other in others)
     places = np.split(place[count:], np.cumsum([len(other["id"]) for other in others[:-1]]))
-    source = np.minimum(order, count - 1)  # what is not of the first is put over this
+    source = np.minimum(sorted_by, count - 1)  # what is not of the first is put over this
     if chosen is not None and count:
         source = chosen.take(source)
     table: Table = {}
     for name in list(first):
         column = first.pop(name)
         if not count:
-            table[name] = np.empty(len(order), dtype=column.dtype)
+            table[name] = np.empty(len(at), dtype=column.dtype)
         elif column.strides == (0,):
-            table[name] = np.full(len(order), column[0])
+            table[name] = np.full(len(at), column[0])
         else:
             table[name] = column.take(source)
         for where, other in zip(places, others, strict=False):
@@ -220,16 +247,16 @@ def _in_order(first: Table, chosen: Ints | None, others: Sequence[Table]) -> Tab
     return table
 
 
-def _order(at: Floats, id: Ints) -> npt.NDArray[np.intp]:
+def order(at: Floats, id: Ints) -> npt.NDArray[np.intp]:
     """The order by (at, id). Few are at the same time, and a second key costs more than all the rest."""
-    order = np.argsort(at, kind="stable")
-    sorted_at = at.take(order)
+    found = np.argsort(at, kind="stable")
+    sorted_at = at.take(found)
     same = sorted_at[1:] == sorted_at[:-1]
     if same.any():
         tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
-        among_them = order[tied]
-        order[tied] = among_them[np.lexsort((id[among_them], at[among_them]))]
-    return order
+        numbers = found[tied]
+        found[tied] = numbers[np.lexsort((id[numbers], at[numbers]))]
+    return found
 
 
 def _carried(carried: Table, sent: Born) -> Table:
@@ -249,21 +276,22 @@ def _carried(carried: Table, sent: Born) -> Table:
     )
 
 
-def ids(rows: Rows, turn: Ints) -> Ints:
-    """The ids of rows that came here. `turn`, int64[n]: of a mail loop, 0 for what begins a chain."""
-    found: Ints = (rows.row << 20) | (np.maximum(turn - 1, 0) << 4) | rows.kind
+def ids(rows: Rows, turn: Ints | None, which: Ints | slice = slice(None)) -> Ints:
+    """The ids of some of the rows that came here. `turn`, int64[n]: of a mail loop, 0 for what begins a chain, as all do without it."""
+    found: Ints = (rows.row[which] << 20) | rows.kind[which]
+    if turn is not None:
+        found |= np.maximum(turn[which] - 1, 0) << 4
     return found
 
 
 def inbound(batch: Batch) -> Table:
     """What came here, a row for each of a batch."""
     rows, turn = batch.rows, batch.turn
-    before = np.maximum(turn - 1, 0) << 4
     return _table(
         len(rows),
         id=ids(rows, turn),
         root=rows.row,
-        caused_by=np.where(turn > 0, (rows.row << 20) | before | Kind.AUTOREPLY, -1),
+        caused_by=-1 if turn is None else _answered(rows, turn),
         kind=rows.kind,
         truth=rows.truth,
         sender=rows.sender,
@@ -278,6 +306,11 @@ def inbound(batch: Batch) -> Table:
         last_code=batch.code,
         dsn=batch.dsn,
     )
+
+
+def _answered(rows: Rows, turn: Ints) -> Ints:
+    """The ids of the replies that turns of a loop answer; -1 for what begins a chain."""
+    return np.where(turn > 0, (rows.row << 20) | (np.maximum(turn - 1, 0) << 4) | Kind.AUTOREPLY, -1)
 
 
 def _table(n: int, **columns: object) -> Table:
