@@ -74,11 +74,15 @@ def destinations(world: World, hops: Ints) -> Destinations:
     answers = among(fate, (Code.OK, Code.GREYLISTED, Code.BUSY))
     code[(fate == Code.BUSY) | (answers & among(where, _ALTERNATES))] = Code.NONE
     code[answers & (dead.astype(np.int64) >= fates.tried)] = Code.TIMEOUT
-    spells = [world.alternates(hop) if varies else ([], Code.NONE) for hop, varies in zip(hops.tolist(), (code == 0).tolist(), strict=True)]
+    alternate = np.flatnonzero(code == Code.NONE)
+    spells = [world.alternates(hop) for hop in hops[alternate].tolist()]
+    bad, count = np.zeros(len(hops), dtype=np.uint8), np.zeros(len(hops) + 1, dtype=np.int64)
+    bad[alternate] = [met for _, met in spells]
+    count[1:][alternate] = [len(edges) for edges, _ in spells]
     return Destinations(
         code=code,
-        bad=np.array([bad for _, bad in spells], dtype=np.uint8),
-        first=np.concatenate([[0], np.cumsum([len(edges) for edges, _ in spells])]).astype(np.int64),
+        bad=bad,
+        first=np.cumsum(count),
         edges=np.array([edge for edges, _ in spells for edge in edges], dtype=np.float64),
         times=np.minimum(addresses, fates.tried).astype(np.int64),
         detour=np.where(dead, fates.connect_timeout, 0.0),

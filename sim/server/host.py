@@ -209,7 +209,9 @@ class Host:
         return relay.sent.rows, beyond
 
     def _arrived(self, sent: Born, report: Report) -> None:
-        """What the outside makes of messages that have arrived there."""
+        """What the outside makes of messages that have arrived there, if anything."""
+        if math.isinf(min(self.reputation.lag, self.gates.lag, self.loops.lag)):
+            return
         delivered = report.outcome == Outcome.DELIVERED
         arrived, at = sent[report.settled[delivered]], report.settled_at[delivered]
         noted = arrived["noted"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -327,41 +327,58 @@ def _table(n: int, **columns: object) -> Table:
 
 def hours(messages: Table, attempts: Table, others: Sequence[Table] = (), tallied: Table | None = None) -> Table:
     """What can be cut at a window: sums per hour, kind and class of next hop. `others`: tables like this one; `tallied`: of counts."""
-    hour = (messages["accepted_at"].astype(float) // HOUR).astype(np.int64)
-    parts = [
+    told = _filtered(messages["outcome"])
+    parts: list[tuple[Ints, dict[str, npt.NDArray[Any] | None]]] = [
         (
-            hour,
-            messages["kind"],
-            messages["next_hop"],
-            {
-                "wait_seconds": messages["wait_seconds"],
-                "refused": messages["outcome"] == Outcome.REFUSED,
-                "filtered": among(messages["outcome"], (Outcome.FILTERED, Outcome.JUNK)),
-            },
+            _cells(_hour(messages["accepted_at"]), messages["kind"], messages["next_hop"]),
+            {"wait_seconds": messages["wait_seconds"], "refused": messages["outcome"] == Outcome.REFUSED, "filtered": told},
         ),
         (
-            (attempts["at"].astype(float) // HOUR).astype(np.int64),
-            attempts["message"].astype(np.int64) & 15,
-            attempts["next_hop"],
-            {
-                "attempts": np.ones(len(attempts["at"])),
-                "connection_seconds": attempts["seconds"],
-            },
+            _cells(_hour(attempts["at"]), attempts["message"] & 15, attempts["next_hop"]),
+            {"attempts": None, "connection_seconds": attempts["seconds"]},
         ),
     ]
     if tallied is not None:
-        sums = {"refused": tallied["messages"] * (tallied["outcome"] == Outcome.REFUSED), "wait_seconds": tallied["wait_seconds"]}
-        sums["filtered"] = tallied["messages"] * among(tallied["outcome"], (Outcome.FILTERED, Outcome.JUNK))
-        parts.append((tallied["hour"].astype(np.int64), tallied["kind"], tallied["place"].astype(np.int64) << 40, sums))
+        many = tallied["messages"]
+        sums = {"refused": many * (tallied["outcome"] == Outcome.REFUSED), "wait_seconds": tallied["wait_seconds"]}
+        sums["filtered"] = many * _filtered(tallied["outcome"])
+        parts.append((_cells(tallied["hour"], tallied["kind"], tallied["place"].astype(np.int64) << 40), sums))
     for other in others:
         sums = {name: column for name, column in other.items() if name not in ("hour", "kind", "place")}
-        parts.append((other["hour"].astype(np.int64), other["kind"], other["place"].astype(np.int64) << 40, sums))
-    keys = [(at << 8) + (kind.astype(np.int64) << 4) + (hop.astype(np.int64) >> 40) for at, kind, hop, _ in parts]
-    cells = np.unique(np.concatenate(keys))
+        parts.append((_cells(other["hour"], other["kind"], other["place"].astype(np.int64) << 40), sums))
+    number = np.zeros(max((int(of.max(initial=0)) for of, _ in parts), default=0) + 1, dtype=np.int64)
+    for of, _ in parts:
+        number[of] = 1
+    cells = np.flatnonzero(number)
+    number[cells] = np.arange(len(cells))
     table: Table = {"hour": cells >> 8, "kind": cells >> 4 & 15, "place": cells & 15}
     table |= {name: np.zeros(len(cells)) for name in SCHEMA["hours"] if name not in table}
-    for cell, (_, _, _, sums) in zip(keys, parts, strict=True):
-        where = np.searchsorted(cells, cell)
+    for of, sums in parts:
         for name, values in sums.items():
-            table[name] += np.bincount(where, weights=values.astype(float), minlength=len(cells))
+            table[name] += _summed(number, of, values, len(cells))
     return {name: table[name].astype(column.dtype) for name, column in SCHEMA["hours"].items()}
+
+
+def _hour(at: Floats) -> Ints:
+    """The hour of each time. On the time grid no quotient is rounded up to the next hour, so that this is the floor."""
+    return (at / HOUR).astype(np.int64)
+
+
+def _cells(hour: Ints, kind: npt.NDArray[Any], hop: Ints) -> Ints:
+    """The cell of each message or attempt: its hour, kind and class of next hop as one number."""
+    found = hop >> 40
+    found |= kind.astype(np.int64) << 4
+    found |= hour.astype(np.int64) << 8
+    return found
+
+
+def _filtered(outcome: Codes) -> npt.NDArray[np.bool_]:
+    return (outcome == Outcome.FILTERED) | (outcome == Outcome.JUNK)
+
+
+def _summed(number: Ints, of: Ints, values: npt.NDArray[Any] | None, count: int) -> Floats | Ints:
+    """The sum of values in each of so many numbered cells, or how many there are. Most values are 0, and are not looked at."""
+    if values is None:
+        return np.bincount(number[of], minlength=count)
+    some = np.flatnonzero(values)
+    return np.bincount(number[of[some]], weights=values[some].astype(float), minlength=count)
