@@ -75,7 +75,7 @@ def destinations(world: World, hops: Ints) -> Destinations:
     code[(fate == Code.BUSY) | (answers & among(where, _ALTERNATES))] = Code.NONE
     code[answers & (dead.astype(np.int64) >= fates.tried)] = Code.TIMEOUT
     alternate = np.flatnonzero(code == Code.NONE)
-    spells = [world.alternates(hop) for hop in hops[alternate].tolist()]
+    spells = world.alternate(hops[alternate])
     bad, count = np.zeros(len(hops), dtype=np.uint8), np.zeros(len(hops) + 1, dtype=np.int64)
     bad[alternate] = [met for _, met in spells]
     count[1:][alternate] = [len(edges) for edges, _ in spells]
@@ -95,13 +95,13 @@ def mailboxes(world: World, addresses: Ints) -> Codes:
     """What each recipient answers where its domain does, as `World.mailbox` says it. int64[n] to uint8[n]."""
     nobody, full, _, _ = world.fates.mailboxes
     where = addresses >> 40
-    die = us(world.key, addresses, Draw.MAILBOX)
     said = np.full(len(addresses), Code.OK, dtype=np.uint8)
-    strange = among(where, (Place.STRANGE, Place.PROVIDER))
-    is_full = strange & (die >= nobody) & (die < full)
-    said[is_full] = Code.FULL
-    said[is_full & (us(world.key, addresses, Draw.QUOTA) < world.fates.for_good)] = Code.OVER_QUOTA
-    said[strange & (die < nobody)] = Code.NO_MAILBOX
+    strange = np.flatnonzero(among(where, (Place.STRANGE, Place.PROVIDER)))
+    die = us(world.key, addresses[strange], Draw.MAILBOX)
+    is_full = strange[(die >= nobody) & (die < full)]
+    for_good = us(world.key, addresses[is_full], Draw.QUOTA) < world.fates.for_good
+    said[is_full] = np.where(for_good, Code.OVER_QUOTA, Code.FULL)
+    said[strange[die < nobody]] = Code.NO_MAILBOX
     said[(where == Place.TARGET) & (addresses & FULL != 0)] = Code.FULL
     said[addresses & TYPO != 0] = Code.NO_MAILBOX
     return said

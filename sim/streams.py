@@ -99,25 +99,30 @@ def u(base: int, *parts: int) -> float:
     return (z >> 11) * _UNIT
 
 
-def series(base: int, *parts: int, count: int) -> list[float]:
-    """`u(base, *parts, n)` for n from 0 to count - 1."""
-    z = base
-    for part in parts:
-        z = _mix((z + _GAMMA + (part & _MASK)) & _MASK)
+def series(base: int, things: Ints, *parts: int, count: int) -> Floats:
+    """`u(base, thing, *parts, n)` for every thing and n from 0 to count - 1. Shapes: int64[m] to float64[m, count]."""
     with np.errstate(over="ignore"):
-        mixed = _mixed(np.uint64(z) + np.uint64(_GAMMA) + np.arange(count, dtype=np.uint64))
-    found: list[float] = ((mixed >> np.uint64(11)).astype(np.float64) * _UNIT).tolist()
-    return found
+        z = _named(base, things, *parts)[:, np.newaxis] + (np.uint64(_GAMMA) + np.arange(count, dtype=np.uint64))
+        return _in_unit(_mixed(z))
 
 
 def us(base: int, things: Ints, *parts: int) -> Floats:
     """`u(base, thing, *parts)` for every thing. Shapes: int64[n] to float64[n]."""
     with np.errstate(over="ignore"):
-        z: npt.NDArray[np.uint64] = _mixed(np.uint64(base) + np.uint64(_GAMMA) + things.astype(np.uint64))
-        for part in parts:
-            z = _mixed(z + np.uint64(_GAMMA) + np.uint64(part & _MASK))
-    result: Floats = (z >> np.uint64(11)).astype(np.float64) * _UNIT
-    return result
+        return _in_unit(_named(base, things, *parts))
+
+
+def _named(base: int, things: Ints, *parts: int) -> npt.NDArray[np.uint64]:
+    """`key(thing, *parts)` for every thing, but from a base."""
+    z: npt.NDArray[np.uint64] = _mixed(np.uint64(base) + np.uint64(_GAMMA) + things.astype(np.uint64))
+    for part in parts:
+        z = _mixed(z + np.uint64(_GAMMA) + np.uint64(part & _MASK))
+    return z
+
+
+def _in_unit(z: npt.NDArray[np.uint64]) -> Floats:
+    found: Floats = (z >> np.uint64(11)).astype(np.float64) * _UNIT
+    return found
 
 
 def _mixed(z: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
@@ -26,7 +25,6 @@ __all__ = [
     "ONCE",
     "POLICIES",
     "UNLIMITED",
-    "Asking",
     "Audience",
     "Facts",
     "History",
@@ -136,20 +134,6 @@ def reasons(audience: Audience, responder: Responder, facts: Facts) -> Bytes:
     return reason
 
 
-@dataclass(frozen=True, slots=True)
-class Asking:
-    """Messages that only a memory may leave unanswered, in order of time: float64[n] and int64[n]."""
-
-    at: Floats
-    mailbox: Ints
-    absence: Ints
-    sender: Ints
-
-    def one_by_one(self) -> Iterator[tuple[Seconds, int, int, int]]:
-        """As `grant` takes them."""
-        return zip(self.at.tolist(), self.mailbox.tolist(), self.absence.tolist(), self.sender.tolist(), strict=True)
-
-
 @dataclass(slots=True)
 class History:
     """Who was answered and when: the caller's to keep."""
@@ -168,21 +152,30 @@ def grant(history: History, responder: Responder, at: Seconds, mailbox: int, abs
 
     A message that the rate limit leaves unanswered is not remembered: its sender may be told later. A sender who does not fit into a full
     history is answered every time (Exchange, FACTS S55) or takes the place of the oldest (RFC 5230 4.2)."""
-    return _granted(history, responder, [(at, mailbox, absence, sender)])[0]
+    return _granted(history, responder, mailbox, absence, [at], [sender])[0]
 
 
-def grants(history: History, responder: Responder, asking: Asking) -> Bytes:
-    """`grant` for each of many messages. uint8[n]."""
-    return np.array(_granted(history, responder, asking.one_by_one()), dtype=np.uint8)
-
-
-def _granted(history: History, responder: Responder, asking: Iterable[tuple[Seconds, int, int, int]]) -> list[Answer]:
-    seen, every, most, limited = history.seen, responder.every, responder.history, responder.rate_limit != math.inf
+def grants(history: History, responder: Responder, at: Floats, mailbox: Ints, absence: Ints, sender: Ints) -> Bytes:
+    """`grant` for each of many messages, in order of time. float64[n] and int64[n] to uint8[n]."""
+    order = np.argsort(mailbox, kind="stable")  # mailbox by mailbox: each has a memory of its own
+    boxes, absences = mailbox[order], absence[order]
+    begins = np.flatnonzero((np.diff(boxes, prepend=-1) != 0) | (np.diff(absences, prepend=-1) != 0))
+    ends = np.append(begins, len(order))[1:]
+    times, senders = at[order].tolist(), sender[order].tolist()
     answers: list[Answer] = []
-    for at, mailbox, absence, sender in asking:
-        known = seen.get((mailbox, absence))
-        if known is None:
-            known = seen[mailbox, absence] = {}
+    for box, number, first, last in zip(*(found.tolist() for found in (boxes[begins], absences[begins], begins, ends)), strict=True):
+        answers += _granted(history, responder, box, number, times[first:last], senders[first:last])
+    found = np.empty(len(order), dtype=np.uint8)
+    found[order] = bytearray(answers)
+    return found
+
+
+def _granted(history: History, responder: Responder, mailbox: int, absence: int, times: list[Seconds], senders: list[int]) -> list[Answer]:
+    """The answers to messages to one mailbox, in order of time."""
+    known = history.seen.setdefault((mailbox, absence), {})
+    every, most, limited = responder.every, responder.history, responder.rate_limit != math.inf
+    answers: list[Answer] = []
+    for at, sender in zip(times, senders, strict=True):
         last = known.get(sender)
         if last is not None and at < last + every:
             answers.append(Answer.ANSWERED_BEFORE)

@@ -251,9 +251,9 @@ class Host:
             self._send(messages)
         for messages in self.outward.late(rows, turn, reached):
             self._send(messages)
-        leaving = rows.take(np.flatnonzero(among(rows.kind, OUTGOING)))
+        leaving = np.flatnonzero(among(rows.kind, OUTGOING))
         if len(leaving):
-            self.pending.append(ledger.outgoing(leaving))
+            self.pending.append(ledger.outgoing(rows, leaving))
 
     def _counted(self, batch: Batch, tally: Tally) -> Batch:
         """Count what nothing follows from: mail to people who are there, or that was not taken, but for spam that a reply has attracted.

@@ -80,12 +80,12 @@ def deliver(
     )
     why = autoreply.reasons(force.audience, responder, facts)
     survivors = np.flatnonzero(why == Answer.ANSWERED)
-    asking = autoreply.Asking(rows.at[which[survivors]], boxes[survivors], absence[survivors], sender[survivors])
+    at = rows.at[which]
     if force.own is None:
-        why[survivors] = autoreply.grants(history, responder, asking)
+        why[survivors] = autoreply.grants(history, responder, *(c[survivors] for c in (at, boxes, absence, sender)))
     else:
-        one_by_one = zip(which[survivors].tolist(), asking.one_by_one(), strict=True)
-        why[survivors] = [_asked(rows, i, outcome, force, responder, history, *who) for i, who in one_by_one]
+        one_by_one = zip(*(c[survivors].tolist() for c in (which, at, boxes, absence, sender)), strict=True)
+        why[survivors] = [_asked(rows, i, outcome, force, responder, history, *who) for i, *who in one_by_one]
     answer[which] = why
     granted = which[why == Answer.ANSWERED]
     return outcome, answer, _replies(rows, granted, responder, key, lag, turn[granted] if turn is not None else 0)

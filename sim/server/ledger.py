@@ -34,6 +34,7 @@ __all__ = [
     "one_behind_the_other",
     "order",
     "outgoing",
+    "places_of",
     "relayed",
 ]
 
@@ -52,8 +53,10 @@ BORN: Final = np.dtype(
         ("mailbox", "i4"),  # of ours that it speaks for, or -1
         ("truth", "u1"),
         ("noted", "?"),  # not: mail that our people write, of which nothing follows but what comes back
-    ]
+    ],
+    align=True,
 )
+_WHOLE: Final = np.dtype((np.void, BORN.itemsize))  # numpy copies a structure field by field, but bytes in one piece
 Born = npt.NDArray[np.void]  # of BORN
 
 
@@ -69,24 +72,24 @@ def one_behind_the_other(parts: Sequence[Born]) -> Born:
     """Several pieces as one."""
     made, first = np.empty(sum(map(len, parts)), BORN), 0
     for part in parts:  # `numpy.concatenate` looks at the fields of each anew
-        made[first : first + len(part)] = part
+        made[first : first + len(part)].view(_WHOLE)[:] = part.view(_WHOLE)
         first += len(part)
     return made
 
 
-def outgoing(rows: Rows) -> Born:
-    """Workload rows on their way out, as a transport takes them. Without a note: mail that our people write."""
-    noted = rows.kind != Kind.OUTBOUND
+def outgoing(rows: Rows, which: Ints) -> Born:
+    """Those workload rows that are on their way out, as a transport takes them. Without a note: mail that our people write."""
+    noted = rows.kind[which] != Kind.OUTBOUND
     return born_of(
-        len(rows),
-        id=(rows.row << 20) | rows.kind,
-        truth=np.where(noted, rows.truth, Truth.WANTED),
-        sender=rows.sender,
-        sender_domain=np.where(noted, rows.sender_domain, HERE),
-        recipient=rows.recipient,
-        next_hop=rows.recipient_domain,
-        size=rows.size,
-        accepted_at=rows.at,
+        len(which),
+        id=ids(rows, None, which),
+        truth=np.where(noted, rows.truth[which], Truth.WANTED),
+        sender=rows.sender[which],
+        sender_domain=np.where(noted, rows.sender_domain[which], HERE),
+        recipient=rows.recipient[which],
+        next_hop=rows.recipient_domain[which],
+        size=rows.size[which],
+        accepted_at=rows.at[which],
         noted=noted,
     )
 
@@ -192,15 +195,17 @@ class Sent:
         """All of it."""
         return self._rows[: self._count]
 
-    def add(self, born: Born) -> None:
-        """More of it."""
-        count = self._count + len(born)
+    def add(self, parts: Sequence[Born], places: Sequence[Ints]) -> Born:
+        """More of it: parts, and where the rows of each come behind what there is. What was added."""
+        first, count = self._count, self._count + sum(map(len, parts))
         if count > len(self._rows):
             rows = np.zeros(max(1024, count, len(self._rows) * 3 // 2), BORN)
             rows[: self._count] = self.rows
             self._rows = rows
-        self._rows[self._count : count] = born
-        self._count = count
+        self._count, added = count, self._rows[first:count]
+        for part, place in zip(parts, places, strict=True):
+            added.view(_WHOLE)[place] = part.view(_WHOLE)
+        return added
 
     def forget(self, numbers: Ints) -> None:
         """Of some a transport has forgotten."""
@@ -226,10 +231,8 @@ def _in_order(first: Table, chosen: Ints | None, others: Sequence[Table]) -> Tab
         for name in ("accepted_at", "id")
     )
     sorted_by = order(at, id)
-    place = np.empty_like(sorted_by)
-    place[sorted_by] = np.arange(len(at))
     count = len(at) - sum(len(other["id"]) for other in others)
-    places = np.split(place[count:], np.cumsum([len(other["id"]) for other in others[:-1]]))
+    _, *places = places_of(sorted_by, [count, *(len(other["id"]) for other in others)])
     source = np.minimum(sorted_by, count - 1)  # what is not of the first is put over this
     if chosen is not None and count:
         source = chosen.take(source)
@@ -242,7 +245,7 @@ def _in_order(first: Table, chosen: Ints | None, others: Sequence[Table]) -> Tab
             table[name] = np.full(len(at), column[0])
         else:
             table[name] = column.take(source)
-        for where, other in zip(places, others, strict=False):
+        for where, other in zip(places, others, strict=True):
             table[name][where] = other.pop(name)
     return table
 
@@ -257,6 +260,13 @@ def order(at: Floats, id: Ints) -> npt.NDArray[np.intp]:
         numbers = found[tied]
         found[tied] = numbers[np.lexsort((id[numbers], at[numbers]))]
     return found
+
+
+def places_of(order: npt.NDArray[np.intp], lengths: Sequence[int]) -> list[npt.NDArray[np.intp]]:
+    """Where the rows of each of several pieces come in an order of all."""
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    return np.split(place, np.cumsum(lengths[:-1]))
 
 
 def _carried(carried: Table, sent: Born) -> Table:
@@ -380,5 +390,5 @@ def _summed(number: Ints, of: Ints, values: npt.NDArray[Any] | None, count: int)
     """The sum of values in each of so many numbered cells, or how many there are. Most values are 0, and are not looked at."""
     if values is None:
         return np.bincount(number[of], minlength=count)
-    some = np.flatnonzero(values)
+    some = np.flatnonzero(values != 0)
     return np.bincount(number[of[some]], weights=values[some].astype(float), minlength=count)

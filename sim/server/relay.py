@@ -15,7 +15,7 @@ from sim import destinations
 from sim.destinations import Codes, Destinations, Manner
 from sim.mail import Code, Ints
 from sim.scenario import Scenario
-from sim.server.ledger import Born, Sent, one_behind_the_other, order
+from sim.server.ledger import Born, Sent, order, places_of
 from sim.server.transport.columns import ByColumn, Mail, Report, Tabled
 from sim.server.transport.engines import Engine, begin
 from sim.streams import Draw, u
@@ -103,11 +103,19 @@ class Relay:
 
 def hand_over(transport: ByColumn, sent: Sent, pending: list[Born], until: Seconds, hop: int | None = None) -> list[Born]:
     """Submit what is accepted before a time, in order, and note it; give back the rest. `hop`: the next hop of all mail."""
-    waiting = one_behind_the_other(pending)
-    due = waiting["accepted_at"] < until
-    rows = waiting[due]
-    rows = rows.take(order(rows["accepted_at"], rows["id"]))
-    sent.add(rows)
+    later: list[Born] = []
+    due: list[Born] = []
+    for part in pending:
+        now = part["accepted_at"] < until
+        if now.all():
+            due.append(part)
+        else:
+            due.append(part[now])
+            later.append(part[~now])
+    if not due:
+        return later
+    by = order(*(np.concatenate([part[name] for part in due]) for name in ("accepted_at", "id")))
+    rows = sent.add(due, places_of(by, [len(part) for part in due]))
     hops = rows["next_hop"] if hop is None else np.full(len(rows), hop, dtype=np.int64)
     transport.submit(Mail(rows["id"], rows["sender"], rows["recipient"], hops, rows["size"].astype(np.int64), rows["accepted_at"]))
-    return [] if due.all() else [waiting[~due]]
+    return later
