@@ -255,16 +255,16 @@ class World:
     def alternate(self, hops: Ints) -> list[tuple[list[float], Code]]:
         """The same of many."""
         where = hops >> 40
-        for place in np.unique(where).tolist():
-            those = hops[where == place]
-            self._draw_spells(place, [hop for hop in those.tolist() if hop not in self._spells])
+        for there in np.unique(where).tolist():
+            those = hops[where == there]
+            self._draw_spells(there, [hop for hop in those.tolist() if hop not in self._spells])
         return [self._spells[hop] for hop in hops.tolist()]
 
-    def _draw_spells(self, place: int, hops: list[int]) -> None:
+    def _draw_spells(self, where: int, hops: list[int]) -> None:
         """Find the spells of some hops of one place."""
         f = self.fates
-        if place in (Place.PARTNER, Place.SMARTHOST):
-            often, bad = (f.outages, f.outage) if place == Place.PARTNER else (f.relay_outages, f.relay_outage)
+        if where in (Place.PARTNER, Place.SMARTHOST):
+            often, bad = (f.outages, f.outage) if where == Place.PARTNER else (f.relay_outages, f.relay_outage)
             good, code, draw, begun = (1.0 / often if often > 0 else math.inf), Code.TIMEOUT, Draw.OUTAGE, list[float]()
         else:
             good, bad, code, draw, begun = f.busy_spell / 3.0, f.busy_spell, Code.BUSY, Draw.DOMAIN_BUSY, [0.0]

@@ -82,7 +82,8 @@ def deliver(
     survivors = np.flatnonzero(why == Answer.ANSWERED)
     at = rows.at[which]
     if force.own is None:
-        why[survivors] = autoreply.grants(history, responder, *(c[survivors] for c in (at, boxes, absence, sender)))
+        asking = (boxes[survivors], absence[survivors], sender[survivors])
+        why[survivors] = autoreply.grants(history, responder, at[survivors], *asking)
     else:
         one_by_one = zip(*(c[survivors].tolist() for c in (which, at, boxes, absence, sender)), strict=True)
         why[survivors] = [_asked(rows, i, outcome, force, responder, history, *who) for i, *who in one_by_one]

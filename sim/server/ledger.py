@@ -383,7 +383,7 @@ def _cells(hour: Ints, kind: npt.NDArray[Any], hop: Ints) -> Ints:
 
 
 def _filtered(outcome: Codes) -> npt.NDArray[np.bool_]:
-    return (outcome == Outcome.FILTERED) | (outcome == Outcome.JUNK)
+    return among(outcome, (Outcome.FILTERED, Outcome.JUNK))
 
 
 def _summed(number: Ints, of: Ints, values: npt.NDArray[Any] | None, count: int) -> Floats | Ints:
