@@ -114,7 +114,8 @@ class World:
         at_once = us(self.key, domains, Draw.DOMAIN_FAILS_AT_ONCE) < f.nxdomain
         fate[lost] = np.where(at_once[lost], Code.NXDOMAIN, Code.DNS_TIMEOUT)
         gone = (where == Place.TARGET) & ((domains & GONE) != 0)
-        fate[gone] = self._gone(domains[gone])
+        if gone.any():
+            fate[gone] = self._gone(domains[gone])
         return fate
 
     def _gone(self, domains: Ints) -> npt.NDArray[np.uint8]:
@@ -274,15 +275,13 @@ class World:
         count = max(4, math.ceil(2.2 * self.horizon / (good + bad)))  # as many as a run needs, about
         for hop, dice in zip(hops, series(self.key, np.array(hops, dtype=np.int64), draw, count=count).tolist(), strict=True):
             edges, now, n = begun.copy(), 0.0, 0
-            while now < self.horizon:
-                mean = bad if len(edges) % 2 else good
-                if math.isinf(mean):
-                    break
+            mean, other = (bad, good) if begun else (good, bad)
+            while now < self.horizon and mean < math.inf:
                 if n == len(dice):
                     dice = series(self.key, np.array([hop]), draw, count=3 * n).tolist()[0]
                 now = grid(now + max(1.0, -mean * math.log1p(-dice[n])))
                 edges.append(now)
-                n += 1
+                mean, other, n = other, mean, n + 1
             self._spells[hop] = (edges, code)
 
 

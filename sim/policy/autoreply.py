@@ -159,7 +159,7 @@ def grants(history: History, responder: Responder, at: Floats, mailbox: Ints, ab
     """`grant` for each of many messages, in order of time. float64[n] and int64[n] to uint8[n]."""
     order = np.argsort(mailbox, kind="stable")  # mailbox by mailbox: each has a memory of its own
     boxes, absences = mailbox[order], absence[order]
-    begins = np.flatnonzero((np.diff(boxes, prepend=-1) != 0) | (np.diff(absences, prepend=-1) != 0))
+    begins = np.flatnonzero(np.append(True, (boxes[1:] != boxes[:-1]) | (absences[1:] != absences[:-1]))[: len(order)])
     ends = np.append(begins, len(order))[1:]
     times, senders = at[order].tolist(), sender[order].tolist()
     answers: list[Answer] = []
