@@ -161,7 +161,8 @@ class View:
         """The time in the queues of each wanted outbound message that arrived and has a row."""
         m = self.ended
         which = (m["kind"] == Kind.OUTBOUND) & (m["outcome"] == Outcome.DELIVERED)
-        return m["settled_at"][which] - m["accepted_at"][which]
+        found: Floats = m["settled_at"][which] - m["accepted_at"][which]
+        return found
 
     def wanted_wait(self) -> float:
         """The mean wait of wanted outbound mail for a connection."""

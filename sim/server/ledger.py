@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -171,6 +172,7 @@ class Ledger:
     def _stayed(self) -> Table:
         """Replies to colleagues and notices to users."""
         made = one_behind_the_other(self.stayed)
+        made = made.take(order(made["accepted_at"], made["id"]))
         return _table(
             len(made),
             id=made["id"],
@@ -223,31 +225,51 @@ def relayed(carried: Table, sent: Born) -> Table:
 
 
 def _in_order(first: Table, chosen: Ints | None, others: Sequence[Table]) -> Table:
-    """One table of the chosen rows of the first and of all rows of the others, which are taken apart, in order of (accepted_at, id).
+    """One table of the chosen rows of the first and of all rows of the others, which are taken apart, in order of (accepted_at, id). Each
+    is in that order itself.
 
     Every column is written once into its place: where one mail in ten has an answer, the first is nearly the whole."""
     at, id = (
         np.concatenate([first[name] if chosen is None else first[name].take(chosen), *(other[name] for other in others)])
         for name in ("accepted_at", "id")
     )
-    sorted_by = order(at, id)
-    count = len(at) - sum(len(other["id"]) for other in others)
-    _, *places = places_of(sorted_by, [count, *(len(other["id"]) for other in others)])
-    source = np.minimum(sorted_by, count - 1)  # what is not of the first is put over this
-    if chosen is not None and count:
-        source = chosen.take(source)
+    others = [other for other in others if len(other["id"])]
+    lengths = [len(other["id"]) for other in others]
+    blocks = _blocks(order(at, id), chosen, len(at) - sum(lengths), lengths)
     table: Table = {}
-    for name in list(first):
-        column = first.pop(name)
-        if not count:
-            table[name] = np.empty(len(at), dtype=column.dtype)
-        elif column.strides == (0,):
-            table[name] = np.full(len(at), column[0])
-        else:
-            table[name] = column.take(source)
-        for where, other in zip(places, others, strict=True):
-            table[name][where] = other.pop(name)
+    for name in list(first):  # column by column: a large table is never there twice
+        column, rest = first.pop(name), [other.pop(name) for other in others]
+        written = table[name] = np.empty(len(at), dtype=column.dtype)
+        for block, source, theirs in blocks:
+            piece = written[block]
+            if column.strides == (0,):
+                piece[...] = column[0]
+            elif len(column):
+                column.take(source, out=piece, mode="clip")
+            for values, (where, which) in zip(rest, theirs, strict=True):
+                piece[where] = values[which]
     return table
+
+
+_Merged = list[tuple[slice, Ints, list[tuple[Ints, slice]]]]
+_BLOCK: Final = 1 << 16  # rows of which a column stays in the cache while it is written
+
+
+def _blocks(order: Ints, chosen: Ints | None, count: int, lengths: Sequence[int]) -> _Merged:
+    """Where the rows of a table come from, block by block: numbers of rows of the first, whose `count` are `chosen`, and for each other
+    which of the block are its rows, and these. A row of another has any number in the first: it is put over that."""
+    found, ends = [], count + np.cumsum([0, *lengths])
+    read = [0] * len(lengths)
+    for begin in range(0, len(order), _BLOCK):
+        block = slice(begin, begin + _BLOCK)
+        numbers, theirs = order[block], list[tuple[Ints, slice]]()
+        for n, (since, until) in enumerate(pairwise(ends.tolist())):
+            where = np.flatnonzero((numbers >= since) & (numbers < until))
+            theirs.append((where, slice(read[n], read[n] + len(where))))
+            read[n] += len(where)
+        source = numbers if chosen is None or not count else chosen.take(numbers, mode="clip")
+        found.append((block, source, theirs))
+    return found
 
 
 def order(at: Floats, id: Ints) -> npt.NDArray[np.intp]:
