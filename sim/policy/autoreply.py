@@ -174,16 +174,17 @@ def _granted(history: History, responder: Responder, mailbox: int, absence: int,
     """The answers to messages to one mailbox, in order of time."""
     known = history.seen.setdefault((mailbox, absence), {})
     every, most, limited = responder.every, responder.history, responder.rate_limit != math.inf
+    answered, before = Answer.ANSWERED, Answer.ANSWERED_BEFORE  # to look up a member takes as long as all the rest
     answers: list[Answer] = []
     for at, sender in zip(times, senders, strict=True):
         last = known.get(sender)
         if last is not None and at < last + every:
-            answers.append(Answer.ANSWERED_BEFORE)
+            answers.append(before)
             continue
         if limited and not _within_limit(history, responder, at, mailbox):
             answers.append(Answer.RATE_LIMIT)
             continue
-        answers.append(Answer.ANSWERED)
+        answers.append(answered)
         if last is not None:
             del known[sender]  # to the end, as the youngest
         elif len(known) >= most:

@@ -59,9 +59,9 @@ def deliver(
     row is, from 1; 0 for what begins a chain, as all rows are where it is left out."""
     outcome = admission.admit(rule, rows.kind == Kind.SPAM, rows.kind != Kind.INTERNAL, rows.unresolvable, rows.dice)
     outcome[(rows.mailbox < 0) & (outcome != Outcome.REFUSED)] = Outcome.REFUSED if recipients else Outcome.BOUNCED
-    outcome[among(rows.kind, OUTGOING)] = Outcome.QUEUED
+    outcome = np.where(among(rows.kind, OUTGOING), np.uint8(Outcome.QUEUED), outcome)
     asked = among(outcome, (Outcome.MAILBOX, Outcome.JUNK))
-    answer = np.where(asked, np.uint8(Answer.NOT_ABSENT), np.uint8(Answer.NOT_ASKED))
+    answer = asked * np.uint8(Answer.NOT_ABSENT)  # NOT_ASKED is 0
     known = None
     if force.acquaintance is not None:
         writes = rows.kind == Kind.OUTBOUND

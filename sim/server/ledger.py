@@ -58,14 +58,18 @@ BORN: Final = np.dtype(
     align=True,
 )
 _WHOLE: Final = np.dtype((np.void, BORN.itemsize))  # numpy copies a structure field by field, but bytes in one piece
+_AT_ONCE: Final = 1 << 13  # messages that stay in the cache while their fields are written one by one
 Born = npt.NDArray[np.void]  # of BORN
 
 
 def born_of(n: int, **columns: object) -> Born:
     """n messages; what is not given is -1 for `caused_by` and `mailbox`, and True for `noted`."""
     made = np.zeros(n, BORN)
-    for name, value in ({"caused_by": -1, "mailbox": -1, "noted": True} | columns).items():
-        made[name] = value
+    given = ({"caused_by": -1, "mailbox": -1, "noted": True} | columns).items()
+    for first in range(0, n, _AT_ONCE):
+        block = made[first : first + _AT_ONCE]
+        for name, value in given:
+            block[name] = value[first : first + _AT_ONCE] if isinstance(value, np.ndarray) else value
     return made
 
 
@@ -399,8 +403,8 @@ def _hour(at: Floats) -> Ints:
 def _cells(hour: Ints, kind: npt.NDArray[Any], hop: Ints) -> Ints:
     """The cell of each message or attempt: its hour, kind and class of next hop as one number."""
     found = hop >> 40
-    found |= kind.astype(np.int64) << 4
-    found |= hour.astype(np.int64) << 8
+    found |= kind << 4  # a byte still: a kind has four bits
+    found |= hour.astype(np.int64, copy=False) << 8
     return found
 
 
