@@ -66,10 +66,12 @@ def destinations(world: World, hops: Ints) -> Destinations:
     """What each next hop does. int64[n]."""
     fates, where = world.fates, hops >> 40
     fate = world.domains(hops)
-    several = us(world.key, hops, Draw.DOMAIN_SEVERAL) < fates.several
-    addresses = np.where(several, fates.addresses, 1)
-    dead = several & (addresses > 1) & (us(world.key, hops, Draw.DOMAIN_FIRST_DEAD) < fates.first_dead)
-    dead &= ~among(where, (Place.PROVIDER, Place.SMARTHOST))
+    addresses, dead = np.ones(len(hops), dtype=np.int64), np.zeros(len(hops), dtype=np.bool_)
+    if fates.several > 0.0:
+        several = us(world.key, hops, Draw.DOMAIN_SEVERAL) < fates.several
+        addresses[several] = fates.addresses
+        dead = (addresses > 1) & (us(world.key, hops, Draw.DOMAIN_FIRST_DEAD) < fates.first_dead)
+        dead &= ~among(where, (Place.PROVIDER, Place.SMARTHOST))
     code = np.where(fate == Code.GREYLISTED, Code.OK, fate).astype(np.uint8)
     answers = among(fate, (Code.OK, Code.GREYLISTED, Code.BUSY))
     code[(fate == Code.BUSY) | (answers & among(where, _ALTERNATES))] = Code.NONE

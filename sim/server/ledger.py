@@ -382,10 +382,11 @@ def hours(messages: Table, attempts: Table, others: Sequence[Table] = (), tallie
     for other in others:
         sums = {name: column for name, column in other.items() if name not in ("hour", "kind", "place")}
         parts.append((_cells(other["hour"], other["kind"], other["place"].astype(np.int64) << 40), sums))
-    number = np.zeros(max((int(of.max(initial=0)) for of, _ in parts), default=0) + 1, dtype=np.int64)
+    there = np.zeros(max(int(of.max(initial=0)) for of, _ in parts) + 1, dtype=np.bool_)
     for of, _ in parts:
-        number[of] = 1
-    cells = np.flatnonzero(number)
+        there[of] = True
+    cells = np.flatnonzero(there)
+    number = np.empty(len(there), dtype=np.int64)  # of each cell; of others nothing
     number[cells] = np.arange(len(cells))
     table: Table = {"hour": cells >> 8, "kind": cells >> 4 & 15, "place": cells & 15}
     table |= {name: np.zeros(len(cells)) for name in SCHEMA["hours"] if name not in table}
