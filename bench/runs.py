@@ -15,11 +15,13 @@ from sim.record import Record
 from sim.scenario import Scenario
 from sim.server.host import Host
 from sim.server.transport.engines import Engine
+from sim.units import HOUR, Seconds
+from sim.workload import Rows
+from sim.world import World
 
 __all__ = ["RUNS", "drawn_and_played", "headline", "played", "plainly", "scenario"]
 
 RUNS: Final = {"the story": 5, "a day of 4,000 mailboxes": 1, "a day of 40,000 mailboxes": 1}  # replications in one figure
-_CHUNK: Final = 24  # hours
 
 
 def scenario(name: str) -> Scenario:
@@ -37,13 +39,18 @@ def scenario(name: str) -> Scenario:
     return sim.load("big_office").with_settings(settings)
 
 
+def _rows(found: Scenario, replication: int, world: World) -> list[tuple[Seconds, Rows]]:
+    """All of a run's rows in one piece."""
+    return list(realise.hours(found, 1, replication, world, round(found.horizon / HOUR)))
+
+
 def played(name: str, engine: Engine) -> tuple[float, int]:
     """User CPU seconds from rows to a record in memory, and attempts: the mean of some replications, after one that does not count."""
     found, seconds = scenario(name), 0.0
     sim.run(scenario("the story"), "external", seed=2, engine=engine)  # what is made once
     for replication in range(RUNS[name]):
         world = realise.world(found, 1, replication)
-        rows, gated = list(realise.hours(found, 1, replication, world, _CHUNK)), realise.attracted(found, 1, replication, world)
+        rows, gated = _rows(found, replication, world), realise.attracted(found, 1, replication, world)
         begin = cpu()
         record = Host(found, "external", 1, replication, world, rows, gated, engine).run()
         seconds += cpu() - begin
@@ -66,7 +73,7 @@ def plainly(name: str) -> tuple[float, int]:
     found, seconds = scenario(name), 0.0
     for replication in range(RUNS[name]):
         world = realise.world(found, 1, replication)
-        rows = list(realise.hours(found, 1, replication, world, _CHUNK))
+        rows = _rows(found, replication, world)
         begin = cpu()
         came = plain_story.play(found, "external", world, rows)
         seconds += cpu() - begin

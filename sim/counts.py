@@ -22,9 +22,10 @@ class Steps:
     @classmethod
     def of(cls, starts: Floats, ends: Floats) -> Steps:
         """How many of the intervals [start, end) hold; an end of NaN never comes."""
-        ends = ends[~np.isnan(ends)]
-        times = np.unique(np.concatenate([starts, ends]))
-        level = np.searchsorted(np.sort(starts), times, side="right") - np.searchsorted(np.sort(ends), times, side="right")
+        starts, ends = np.sort(starts), np.sort(ends[~np.isnan(ends)])
+        times = np.sort(np.concatenate([starts, ends]))
+        times = times[np.append(times[1:] != times[:-1], True)[: len(times)]]  # each once
+        level = np.searchsorted(starts, times, side="right") - np.searchsorted(ends, times, side="right")
         return cls(times, level.astype(np.int64))
 
     def before(self, times: Floats) -> Floats:

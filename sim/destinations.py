@@ -66,19 +66,25 @@ def destinations(world: World, hops: Ints) -> Destinations:
     """What each next hop does. int64[n]."""
     fates, where = world.fates, hops >> 40
     fate = world.domains(hops)
-    several = us(world.key, hops, Draw.DOMAIN_SEVERAL) < fates.several
-    addresses = np.where(several, fates.addresses, 1)
-    dead = several & (addresses > 1) & (us(world.key, hops, Draw.DOMAIN_FIRST_DEAD) < fates.first_dead)
-    dead &= ~among(where, (Place.PROVIDER, Place.SMARTHOST))
+    addresses, dead = np.ones(len(hops), dtype=np.int64), np.zeros(len(hops), dtype=np.bool_)
+    if fates.several > 0.0:
+        several = us(world.key, hops, Draw.DOMAIN_SEVERAL) < fates.several
+        addresses[several] = fates.addresses
+        dead = (addresses > 1) & (us(world.key, hops, Draw.DOMAIN_FIRST_DEAD) < fates.first_dead)
+        dead &= ~among(where, (Place.PROVIDER, Place.SMARTHOST))
     code = np.where(fate == Code.GREYLISTED, Code.OK, fate).astype(np.uint8)
     answers = among(fate, (Code.OK, Code.GREYLISTED, Code.BUSY))
     code[(fate == Code.BUSY) | (answers & among(where, _ALTERNATES))] = Code.NONE
     code[answers & (dead.astype(np.int64) >= fates.tried)] = Code.TIMEOUT
-    spells = [world.alternates(hop) if varies else ([], Code.NONE) for hop, varies in zip(hops.tolist(), (code == 0).tolist(), strict=True)]
+    alternate = np.flatnonzero(code == Code.NONE)
+    spells = world.alternate(hops[alternate])
+    bad, count = np.zeros(len(hops), dtype=np.uint8), np.zeros(len(hops) + 1, dtype=np.int64)
+    bad[alternate] = [met for _, met in spells]
+    count[1:][alternate] = [len(edges) for edges, _ in spells]
     return Destinations(
         code=code,
-        bad=np.array([bad for _, bad in spells], dtype=np.uint8),
-        first=np.concatenate([[0], np.cumsum([len(edges) for edges, _ in spells])]).astype(np.int64),
+        bad=bad,
+        first=np.cumsum(count),
         edges=np.array([edge for edges, _ in spells for edge in edges], dtype=np.float64),
         times=np.minimum(addresses, fates.tried).astype(np.int64),
         detour=np.where(dead, fates.connect_timeout, 0.0),
@@ -91,13 +97,13 @@ def mailboxes(world: World, addresses: Ints) -> Codes:
     """What each recipient answers where its domain does, as `World.mailbox` says it. int64[n] to uint8[n]."""
     nobody, full, _, _ = world.fates.mailboxes
     where = addresses >> 40
-    die = us(world.key, addresses, Draw.MAILBOX)
     said = np.full(len(addresses), Code.OK, dtype=np.uint8)
-    strange = among(where, (Place.STRANGE, Place.PROVIDER))
-    is_full = strange & (die >= nobody) & (die < full)
-    said[is_full] = Code.FULL
-    said[is_full & (us(world.key, addresses, Draw.QUOTA) < world.fates.for_good)] = Code.OVER_QUOTA
-    said[strange & (die < nobody)] = Code.NO_MAILBOX
+    strange = np.flatnonzero(among(where, (Place.STRANGE, Place.PROVIDER)))
+    die = us(world.key, addresses[strange], Draw.MAILBOX)
+    is_full = strange[(die >= nobody) & (die < full)]
+    for_good = us(world.key, addresses[is_full], Draw.QUOTA) < world.fates.for_good
+    said[is_full] = np.where(for_good, Code.OVER_QUOTA, Code.FULL)
+    said[strange[die < nobody]] = Code.NO_MAILBOX
     said[(where == Place.TARGET) & (addresses & FULL != 0)] = Code.FULL
     said[addresses & TYPO != 0] = Code.NO_MAILBOX
     return said

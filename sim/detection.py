@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.counts import Steps
-from sim.mail import HERE, NULL_SENDER, Kind
+from sim.mail import HERE, NULL_SENDER, Kind, among
 from sim.record import Record, Table
 from sim.units import DAY, HOUR, Floats, Seconds
 
@@ -77,7 +77,7 @@ def compromises(record: Record) -> list[tuple[Seconds, Seconds]]:
     if not spans:
         return []
     about = m["caused_by"] & 15
-    misuse = (m["kind"] == Kind.RELAY) | (np.isin(m["kind"], (Kind.FAILURE, Kind.DELAY)) & np.isin(about, (Kind.RELAY, Kind.SPAM)))
+    misuse = (m["kind"] == Kind.RELAY) | (among(m["kind"], (Kind.FAILURE, Kind.DELAY)) & among(about, (Kind.RELAY, Kind.SPAM)))
     left = np.where(np.isnan(m["settled_at"][misuse]), record.run.horizon, m["settled_at"][misuse])
     begun = m["accepted_at"][misuse]
 
@@ -119,12 +119,12 @@ def _by_sender(kinds: tuple[Kind, ...] | None) -> Callable[[Record, float], Step
         m = record.columns("messages")
         which = _outbound(m) & (m["sender"] != NULL_SENDER)
         if kinds is not None:
-            which &= np.isin(m["kind"], kinds)
-        order = np.lexsort((m["accepted_at"][which], m["sender"][which]))
-        at, sender = m["accepted_at"][which][order], m["sender"][which][order]
-        n = int(limit)
+            which &= among(m["kind"], kinds)
+        at, sender, n = m["accepted_at"][which], m["sender"][which], int(limit)
         if len(at) <= n:
             return Steps.of(np.zeros(0), np.zeros(0))
+        order = np.lexsort((at, sender))
+        at, sender = at[order], sender[order]
         first, last = at[: len(at) - n], at[n:]  # the message n before, and this one
         over = (sender[n:] == sender[: len(at) - n]) & (last - first < HOUR)
         return Steps.of(last[over], first[over] + HOUR)

@@ -6,13 +6,13 @@ from the record's kinds, by `culprit` alone.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from sim.mail import HERE, NULL_SENDER, Ints, Kind, Place
 from sim.record import Record, Table
@@ -79,13 +79,15 @@ def rule_a(queue: Ints, sender: Ints) -> Culprit | None:
 def rule_b(queue: Ints, sender: Ints) -> Culprit | None:
     """A. Hardisty 2010 (FACTS 0, S5): the sender is postmaster: a non-delivery attack; 'a random user not in your organisation': an
     authenticated relay. Judged by what most messages are; the rule has no word for one of our own users."""
+    if not len(queue):
+        return None
     ours = (sender != NULL_SENDER) & (sender >> 40 == Place.OFFICE)
     counts = {
         Culprit.REVERSE_NDR: int((sender == NULL_SENDER).sum()),
         Culprit.RELAY: int(((sender != NULL_SENDER) & ~ours).sum()),
         None: int(ours.sum()),
     }
-    return max(counts, key=lambda says: counts[says]) if len(queue) else None
+    return max(counts, key=lambda says: counts[says])
 
 
 RULES: Final[dict[str, Callable[[Ints, Ints], Culprit | None]]] = {"rule A (KB 909005)": rule_a, "rule B (Hardisty)": rule_b}
@@ -93,40 +95,51 @@ RULES: Final[dict[str, Callable[[Ints, Ints], Culprit | None]]] = {"rule A (KB 9
 
 def judge(record: Record, at: Seconds) -> tuple[Conclusion, ...]:
     """What each published rule would conclude from the messages hung at `at`, and whether it would be right."""
-    m = record.columns("messages")
-    there = _hung(record, at)
-    truly = _most(m, there)
-    queue, sender = m["next_hop"][there].astype(np.int64), m["sender"][there].astype(np.int64)
+    return _judged(_in_queues(record), record.columns("queues"), at)
+
+
+def _judged(messages: Table, queues: Table, at: Seconds) -> tuple[Conclusion, ...]:
+    there = _hung(messages, queues, at)
+    truly = _most(messages, there)
+    queue, sender = messages["next_hop"][there].astype(np.int64), messages["sender"][there].astype(np.int64)
     return tuple(Conclusion(name, rule(queue, sender), truly) for name, rule in RULES.items())
 
 
 def culprit(record: Record, at: Seconds) -> Culprit:
     """What most of the messages hung at `at` truly are. A report on another message counts as what that message is."""
-    return _most(record.columns("messages"), _hung(record, at))
+    messages = _in_queues(record)
+    return _most(messages, _hung(messages, record.columns("queues"), at))
 
 
-def _hung(record: Record, at: Seconds) -> npt.NDArray[np.bool_]:
-    """Which messages stand at `at` in a queue that is in Retry."""
+def _in_queues(record: Record) -> Table:
+    """The messages to next hops that were ever in Retry."""
     m, q = record.columns("messages"), record.columns("queues")
-    retry = q["next_hop"][(q["since"] < at) & ~(q["until"] < at)]
-    there: npt.NDArray[np.bool_] = (
-        (m["accepted_at"] < at) & ~(m["settled_at"] < at) & np.isin(m["next_hop"], retry) & (m["next_hop"] != HERE)
-    )
-    return there
+    out = np.flatnonzero(m["next_hop"] != HERE)
+    which = out[np.isin(m["next_hop"][out], q["next_hop"])]
+    return {name: m[name][which] for name in ("kind", "caused_by", "sender", "next_hop", "accepted_at", "settled_at")}
 
 
-def _most(messages: Table, which: npt.NDArray[np.bool_]) -> Culprit:
+def _hung(messages: Table, queues: Table, at: Seconds) -> Ints:
+    """Which messages stand at `at` in a queue that is in Retry."""
+    retry = queues["next_hop"][(queues["since"] < at) & ~(queues["until"] < at)]
+    there = np.flatnonzero((messages["accepted_at"] < at) & ~(messages["settled_at"] < at))
+    return there[np.isin(messages["next_hop"][there], retry)]
+
+
+def _most(messages: Table, which: Ints) -> Culprit:
     counts: dict[Culprit, int] = {}
-    for kind, about in zip(messages["kind"][which].tolist(), (messages["caused_by"][which] & 15).tolist(), strict=True):
+    kinds = Counter(zip(messages["kind"][which].tolist(), (messages["caused_by"][which] & 15).tolist(), strict=True))
+    for (kind, about), count in kinds.items():
         if kind in (Kind.FAILURE, Kind.DELAY):
             report = Culprit.REVERSE_NDR if kind == Kind.FAILURE else Culprit.DELAYS
             what = _KINDS.get(Kind(about), report)
         else:
             what = _KINDS[Kind(kind)]
-        counts[what] = counts.get(what, 0) + 1
+        counts[what] = counts.get(what, 0) + count
     return max(counts, key=lambda what: counts[what]) if counts else Culprit.NOTHING
 
 
 def days(record: Record) -> list[tuple[Conclusion, ...]]:
     """The conclusions at noon of each day of a run, `RULES` in order."""
-    return [judge(record, (day + 0.5) * DAY) for day in range(int(record.run.horizon / DAY + 0.5))]
+    messages, queues = _in_queues(record), record.columns("queues")
+    return [_judged(messages, queues, (day + 0.5) * DAY) for day in range(int(record.run.horizon / DAY + 0.5))]

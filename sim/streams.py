@@ -25,6 +25,7 @@ _GAMMA: Final = 0x9E3779B97F4A7C15
 _A: Final = 0xBF58476D1CE4E5B9
 _B: Final = 0x94D049BB133111EB
 _UNIT: Final = 2.0**-53
+_11, _27, _30, _31, _TIMES_A, _TIMES_B = (np.uint64(number) for number in (11, 27, 30, 31, _A, _B))  # made once: it is called often
 
 
 class Draw(IntEnum):
@@ -99,31 +100,43 @@ def u(base: int, *parts: int) -> float:
     return (z >> 11) * _UNIT
 
 
-def series(base: int, *parts: int, count: int) -> list[float]:
-    """`u(base, *parts, n)` for n from 0 to count - 1."""
-    z = base
-    for part in parts:
-        z = _mix((z + _GAMMA + (part & _MASK)) & _MASK)
-    with np.errstate(over="ignore"):
-        mixed = _mixed(np.uint64(z) + np.uint64(_GAMMA) + np.arange(count, dtype=np.uint64))
-    found: list[float] = ((mixed >> np.uint64(11)).astype(np.float64) * _UNIT).tolist()
-    return found
+def series(base: int, things: Ints, *parts: int, count: int) -> Floats:
+    """`u(base, thing, *parts, n)` for every thing and n from 0 to count - 1. Shapes: int64[m] to float64[m, count]."""
+    steps = np.arange(count, dtype=np.uint64)
+    steps += np.uint64(_GAMMA)
+    return _in_unit(_mixed(_named(base, things, *parts)[:, np.newaxis] + steps))
 
 
 def us(base: int, things: Ints, *parts: int) -> Floats:
     """`u(base, thing, *parts)` for every thing. Shapes: int64[n] to float64[n]."""
-    with np.errstate(over="ignore"):
-        z: npt.NDArray[np.uint64] = _mixed(np.uint64(base) + np.uint64(_GAMMA) + things.astype(np.uint64))
-        for part in parts:
-            z = _mixed(z + np.uint64(_GAMMA) + np.uint64(part & _MASK))
-    result: Floats = (z >> np.uint64(11)).astype(np.float64) * _UNIT
-    return result
+    return _in_unit(_named(base, things, *parts))
+
+
+def _named(base: int, things: Ints, *parts: int) -> npt.NDArray[np.uint64]:
+    """`key(thing, *parts)` for every thing, but from a base."""
+    z = things.astype(np.uint64)
+    z += np.uint64((base + _GAMMA) & _MASK)
+    z = _mixed(z)
+    for part in parts:
+        z += np.uint64((_GAMMA + part) & _MASK)
+        z = _mixed(z)
+    return z
 
 
 def _mixed(z: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(_A)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(_B)
-    return z ^ (z >> np.uint64(31))
+    """`_mix` of every number, in its place."""
+    z ^= z >> _30
+    z *= _TIMES_A
+    z ^= z >> _27
+    z *= _TIMES_B
+    z ^= z >> _31
+    return z
+
+
+def _in_unit(z: npt.NDArray[np.uint64]) -> Floats:
+    found: Floats = (z >> _11).astype(np.float64)
+    found *= _UNIT
+    return found
 
 
 class Generators:

@@ -114,7 +114,8 @@ class World:
         at_once = us(self.key, domains, Draw.DOMAIN_FAILS_AT_ONCE) < f.nxdomain
         fate[lost] = np.where(at_once[lost], Code.NXDOMAIN, Code.DNS_TIMEOUT)
         gone = (where == Place.TARGET) & ((domains & GONE) != 0)
-        fate[gone] = self._gone(domains[gone])
+        if gone.any():
+            fate[gone] = self._gone(domains[gone])
         return fate
 
     def _gone(self, domains: Ints) -> npt.NDArray[np.uint8]:
@@ -248,29 +249,40 @@ class World:
     def alternates(self, hop: int) -> tuple[list[float], Code]:
         """Edges of a hop's bad spells, and what it is then: bad in [edge 0, edge 1), and so on. A busy host is busy three quarters of the
         time, and begins with the last part of a busy spell; a partner fails now and then, and so does a smarthost."""
-        known = self._spells.get(hop)
-        if known is not None:
-            return known
-        f = self.fates
-        if hop >> 40 in (Place.PARTNER, Place.SMARTHOST):
-            often, bad = (f.outages, f.outage) if hop >> 40 == Place.PARTNER else (f.relay_outages, f.relay_outage)
-            good, code, draw = (1.0 / often if often > 0 else math.inf), Code.TIMEOUT, Draw.OUTAGE
-            edges, now = [], 0.0
-        else:
-            good, bad, code, draw = f.busy_spell / 3.0, f.busy_spell, Code.BUSY, Draw.DOMAIN_BUSY
-            edges, now = [0.0], 0.0
-        begun, dice = len(edges), list[float]()
-        while now < self.horizon:
-            mean = bad if len(edges) % 2 else good
-            if math.isinf(mean):
-                break
-            n = len(edges) - begun
-            if n == len(dice):  # as many again as a run needs, about
-                dice = series(self.key, hop, draw, count=2 * n + max(4, math.ceil(2.2 * self.horizon / (good + bad))))
-            now = grid(now + max(1.0, -mean * math.log1p(-dice[n])))
-            edges.append(now)
-        self._spells[hop] = (edges, code)
+        if hop not in self._spells:
+            self.alternate(np.array([hop]))
         return self._spells[hop]
+
+    def alternate(self, hops: Ints) -> list[tuple[list[float], Code]]:
+        """The same of many."""
+        where = hops >> 40
+        for there in np.unique(where).tolist():
+            those = hops[where == there]
+            self._draw_spells(there, [hop for hop in those.tolist() if hop not in self._spells])
+        return [self._spells[hop] for hop in hops.tolist()]
+
+    def _draw_spells(self, where: int, hops: list[int]) -> None:
+        """Find the spells of some hops of one place."""
+        f = self.fates
+        if where in (Place.PARTNER, Place.SMARTHOST):
+            often, bad = (f.outages, f.outage) if where == Place.PARTNER else (f.relay_outages, f.relay_outage)
+            good, code, draw, begun = (1.0 / often if often > 0 else math.inf), Code.TIMEOUT, Draw.OUTAGE, list[float]()
+        else:
+            good, bad, code, draw, begun = f.busy_spell / 3.0, f.busy_spell, Code.BUSY, Draw.DOMAIN_BUSY, [0.0]
+        if math.isinf(good) and not begun:
+            self._spells.update((hop, ([], code)) for hop in hops)
+            return
+        count = max(4, math.ceil(2.2 * self.horizon / (good + bad)))  # as many as a run needs, about
+        for hop, dice in zip(hops, series(self.key, np.array(hops, dtype=np.int64), draw, count=count).tolist(), strict=True):
+            edges, now, n = begun.copy(), 0.0, 0
+            mean, other = (bad, good) if begun else (good, bad)
+            while now < self.horizon and mean < math.inf:
+                if n == len(dice):
+                    dice = series(self.key, np.array([hop]), draw, count=3 * n).tolist()[0]
+                now = grid(now + max(1.0, -mean * math.log1p(-dice[n])))
+                edges.append(now)
+                mean, other, n = other, mean, n + 1
+            self._spells[hop] = (edges, code)
 
 
 def _lengths(fates: Fates) -> dict[Code, Seconds]:

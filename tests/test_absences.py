@@ -11,8 +11,8 @@ import sim
 from sim import realise, runs
 from sim.errors import BadInput
 from sim.mail import Answer, Kind
-from sim.realise.away import Away
 from sim.scenario import Absence, Scenario, calendar
+from sim.scenario.away import Away
 from sim.units import DAY, HOUR
 
 HEAD = """title = "part-timers"

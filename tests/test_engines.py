@@ -184,14 +184,20 @@ def test_small_runs_are_left_to_the_reference_until_they_would_have_paid_for_the
 
 
 def test_machine_code_is_found_where_numba_is_told_to_keep_it(tmp_path):
-    """A copy of the package that has none beside it; numba says where it would put the index, and an empty one is put there."""
+    """A copy of the package that has none beside it; numba says where it would put the index, and an empty one is put there. What is older
+    than a text that decides what is compiled is none."""
     shutil.copytree(REPOSITORY / "sim", tmp_path / "sim", ignore=shutil.ignore_patterns("__pycache__"))
     says = """if True:
+        import os, time
         from sim.server.transport import engines, kernel
         print(engines._kept())
         kernel.play._cache._impl.locator.ensure_cache_path()
         open(kernel.play._cache._cache_file._index_path, "w").close()
         print(engines._kept())
+        for module in (kernel, *kernel.DECIDE):
+            os.utime(module.__file__, (later := time.time() + 100, later))
+            print(engines._kept())
+            os.utime(module.__file__, (0, 0))
     """
     told = {
         "PYTHONPATH": str(tmp_path),
@@ -200,7 +206,7 @@ def test_machine_code_is_found_where_numba_is_told_to_keep_it(tmp_path):
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     done = subprocess.run([sys.executable, "-c", says], capture_output=True, text=True, check=True, cwd=tmp_path, env=told)
-    assert done.stdout.split() == ["False", "True"]
+    assert done.stdout.split() == ["False", "True"] + ["False"] * 6
     assert list((tmp_path / "kept").glob("*/kernel.play-*.nbi"))
 
 

@@ -21,10 +21,9 @@ NO_FILTER = Filter()
 
 
 def play(policy, rule=NO_FILTER, replies_on=True, scenario=STORY):
-    absence = np.full(15, -1, dtype=np.int64)
-    absence[0] = 0
-    force = InForce(absence, np.full(15, replies_on), POLICIES[policy])
-    return deliver(ROWS, force, rule, scenario.responder(), History(), WORLD.key, 3.0)
+    to_ann = np.flatnonzero(ROWS.mailbox == 0)
+    force = InForce(np.full(15, replies_on), POLICIES[policy])
+    return deliver(ROWS, (to_ann, np.zeros_like(to_ann)), force, rule, scenario.responder(), History(), WORLD.key, 3.0)
 
 
 def test_a_reply_to_the_same_message_has_the_same_id_and_time_under_every_policy():

@@ -153,11 +153,16 @@ class View:
 
     def wanted_delay(self, percent: float) -> float:
         """A percentile of the time in the queues of wanted outbound mail that arrived, from our acceptance on."""
+        counted = self.tallied["kind"] == Kind.OUTBOUND
+        return tally.percentile(self.delays, self.tallied["delay"][counted], self.tallied["messages"][counted], percent)
+
+    @cached_property
+    def delays(self) -> Floats:
+        """The time in the queues of each wanted outbound message that arrived and has a row."""
         m = self.ended
         which = (m["kind"] == Kind.OUTBOUND) & (m["outcome"] == Outcome.DELIVERED)
-        counted = self.tallied["kind"] == Kind.OUTBOUND
-        exact = m["settled_at"][which] - m["accepted_at"][which]
-        return tally.percentile(exact, self.tallied["delay"][counted], self.tallied["messages"][counted], percent)
+        found: Floats = m["settled_at"][which] - m["accepted_at"][which]
+        return found
 
     def wanted_wait(self) -> float:
         """The mean wait of wanted outbound mail for a connection."""

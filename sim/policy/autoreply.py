@@ -18,9 +18,22 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.mail import NULL_SENDER, Answer, Flag, Flags, Ints, Outcome, Place
-from sim.units import HOUR, Seconds
+from sim.units import HOUR, Floats, Seconds
 
-__all__ = ["EVERY_MESSAGE", "ONCE", "POLICIES", "UNLIMITED", "Audience", "Facts", "History", "Responder", "Rule", "grant", "reasons"]
+__all__ = [
+    "EVERY_MESSAGE",
+    "ONCE",
+    "POLICIES",
+    "UNLIMITED",
+    "Audience",
+    "Facts",
+    "History",
+    "Responder",
+    "Rule",
+    "grant",
+    "grants",
+    "reasons",
+]
 
 Bools = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.uint8]
@@ -139,23 +152,56 @@ def grant(history: History, responder: Responder, at: Seconds, mailbox: int, abs
 
     A message that the rate limit leaves unanswered is not remembered: its sender may be told later. A sender who does not fit into a full
     history is answered every time (Exchange, FACTS S55) or takes the place of the oldest (RFC 5230 4.2)."""
+    return _granted(history, responder, mailbox, absence, [at], [sender])[0]
+
+
+def grants(history: History, responder: Responder, at: Floats, mailbox: Ints, absence: Ints, sender: Ints) -> Bytes:
+    """`grant` for each of many messages, in order of time. float64[n] and int64[n] to uint8[n]."""
+    order = np.argsort(mailbox, kind="stable")  # mailbox by mailbox: each has a memory of its own
+    boxes, absences = mailbox[order], absence[order]
+    begins = np.flatnonzero(np.append(True, (boxes[1:] != boxes[:-1]) | (absences[1:] != absences[:-1]))[: len(order)])
+    ends = np.append(begins, len(order))[1:]
+    times, senders = at[order].tolist(), sender[order].tolist()
+    answers: list[Answer] = []
+    for box, number, first, last in zip(*(found.tolist() for found in (boxes[begins], absences[begins], begins, ends)), strict=True):
+        answers += _granted(history, responder, box, number, times[first:last], senders[first:last])
+    found = np.empty(len(order), dtype=np.uint8)
+    found[order] = bytearray(answers)
+    return found
+
+
+def _granted(history: History, responder: Responder, mailbox: int, absence: int, times: list[Seconds], senders: list[int]) -> list[Answer]:
+    """The answers to messages to one mailbox, in order of time."""
     known = history.seen.setdefault((mailbox, absence), {})
-    last = known.get(sender)
-    if last is not None and at < last + responder.every:
-        return Answer.ANSWERED_BEFORE
-    if responder.rate_limit != math.inf:
-        sent = history.sent.setdefault(mailbox, deque())
-        while sent and sent[0] <= at - HOUR:
-            sent.popleft()
-        if len(sent) >= responder.rate_limit:
-            return Answer.RATE_LIMIT
-        sent.append(at)
-    if last is not None:
-        del known[sender]  # to the end, as the youngest
-    elif len(known) >= responder.history:
-        if not responder.forgets:
-            return Answer.ANSWERED
-        del known[next(iter(known))]
-    if responder.every > 0.0:
-        known[sender] = at
-    return Answer.ANSWERED
+    every, most, limited = responder.every, responder.history, responder.rate_limit != math.inf
+    answered, before = Answer.ANSWERED, Answer.ANSWERED_BEFORE  # to look up a member takes as long as all the rest
+    answers: list[Answer] = []
+    for at, sender in zip(times, senders, strict=True):
+        last = known.get(sender)
+        if last is not None and at < last + every:
+            answers.append(before)
+            continue
+        if limited and not _within_limit(history, responder, at, mailbox):
+            answers.append(Answer.RATE_LIMIT)
+            continue
+        answers.append(answered)
+        if last is not None:
+            del known[sender]  # to the end, as the youngest
+        elif len(known) >= most:
+            if not responder.forgets:
+                continue
+            del known[next(iter(known))]
+        if every > 0.0:
+            known[sender] = at
+    return answers
+
+
+def _within_limit(history: History, responder: Responder, at: Seconds, mailbox: int) -> bool:
+    """May a mailbox send another reply? It is counted."""
+    sent = history.sent.setdefault(mailbox, deque())
+    while sent and sent[0] <= at - HOUR:
+        sent.popleft()
+    if len(sent) >= responder.rate_limit:
+        return False
+    sent.append(at)
+    return True

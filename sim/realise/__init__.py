@@ -14,12 +14,12 @@ import numpy as np
 
 from sim.mail import NULL_SENDER, Ints, Kind, Truth
 from sim.realise.attracted import attracted
-from sim.realise.away import Away
 from sim.realise.causes import Causes, spells, unknown_senders
 from sim.realise.people import People
 from sim.realise.replayed import replayed
 from sim.realise.spam import Spam
 from sim.scenario import Scenario
+from sim.scenario.away import Away
 from sim.streams import Generators
 from sim.tally import Tally
 from sim.units import HOUR, Floats, Seconds

@@ -10,8 +10,8 @@ import numpy as np
 
 from sim.mail import HERE, Answer, Flag, Ints, Kind, Outcome, Place, Truth, address
 from sim.realise.arrived import BLOCK, DICE, arrived, sizes
-from sim.realise.away import Away
 from sim.scenario import Scenario, schema
+from sim.scenario.away import Away
 from sim.streams import Draw, Generators
 from sim.tally import Tally
 from sim.units import HOUR, Floats, grid

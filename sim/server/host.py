@@ -24,6 +24,7 @@ from sim.policy.own import Own
 from sim.profiles import Profile
 from sim.record import Record, RunInfo
 from sim.scenario import Scenario
+from sim.scenario.away import Away
 from sim.server import ledger
 from sim.server.acts import acts
 from sim.server.breaker import Breaker
@@ -80,12 +81,12 @@ class Host:
         self.owns = {name: Own(found.function) for name, found in self.policies.items() if found.function is not None}
         known = any(found.audience is Audience.KNOWN for found in self.policies.values())
         self.force = InForce(
-            np.full(boxes, -1, dtype=np.int64),
             np.ones(boxes, dtype=np.bool_),
             self.policies[policy].audience,
             acquaintance=Acquaintance() if known else None,
             words=self.names,
         )
+        self.away = Away(scenario.absences)
         self.ledger, self.outward = Ledger(), Outward(scenario, world)
         reports = self.outward.lag if self.outward.strangers_send else math.inf
         confirmed = scenario.document.confirmed
@@ -97,7 +98,7 @@ class Host:
         self.looks = {table: frozenset(breaker.looks(scenario.horizon)) for table, breaker in self.breakers.items()}
         self._adopt(policy)
         self.by_hand = deque(change for change in scenario.changes if change.act is not None)
-        self.pending = ledger.born_of(0)
+        self.pending: list[Born] = []
         self.tally, self.left = tally, 0  # messages that have left and are not yet forgotten
         self.held = 0  # mail that waits for the store when the run ends
 
@@ -127,16 +128,10 @@ class Host:
 
     def _edges(self) -> list[Seconds]:
         edges = {0.0}.union(*self.looks.values()) | {change.at for change in self.scenario.changes}
-        for absence in self.scenario.absences:
-            edges |= {absence.since, absence.until}
         return sorted(edge for edge in edges if edge < self.scenario.horizon)
 
     def _change(self, now: Seconds) -> None:
         """Put in force what holds from now on."""
-        self.force.absence[:] = -1
-        for absence in self.scenario.absences:
-            if absence.since <= now < absence.until:
-                self.force.absence[absence.mailbox] = absence.number
         for change in self.scenario.changes:
             if change.at == now and change.replies is not None:
                 self._switch(change.mailbox, change.replies)
@@ -173,7 +168,7 @@ class Host:
             order = np.lexsort((turn, rows.row, rows.at))
             self._deliver(rows.take(order), turn[order])
         elif len(rows):
-            self._deliver(rows, np.zeros(len(rows), dtype=np.int64))
+            self._deliver(rows, None)
         hop = None if self.relay is None else SMARTHOST  # one route for all mail
         self.pending = hand_over(self.transport, self.ledger.sent, self.pending, until, hop)
         report = self.transport.advance(until)
@@ -218,7 +213,9 @@ class Host:
         return relay.sent.rows, beyond
 
     def _arrived(self, sent: Born, report: Report) -> None:
-        """What the outside makes of messages that have arrived there."""
+        """What the outside makes of messages that have arrived there, if anything."""
+        if math.isinf(min(self.reputation.lag, self.gates.lag, self.loops.lag)):
+            return
         delivered = report.outcome == Outcome.DELIVERED
         arrived, at = sent[report.settled[delivered]], report.settled_at[delivered]
         noted = arrived["noted"]
@@ -231,31 +228,36 @@ class Host:
                 self.gates.confirm(int(note["mailbox"]), int(note["recipient"]), when)
         self.loops.arrived(arrived, at)
 
-    def _deliver(self, rows: Rows, turn: Ints) -> None:
-        """What arrives, and what follows from it at once. `turn`: of a mail loop, 0 for what begins a chain."""
+    def _deliver(self, rows: Rows, turn: Ints | None) -> None:
+        """What arrives, and what follows from it at once. `turn`: of a mail loop, 0 for what begins a chain, as all rows do without it."""
         lag, key = self.scenario.document.world.reply_lag, self.world.key
+        away = self.away.found(rows.mailbox, rows.at)
         reached = self.outward.reaching(rows)
         seen = replace(rows, at=reached)
         outcome, answer, replies = deliver(
-            seen, self.force, self.rule, self.reply.responder, self.history, key, lag, self.scenario.document.filter.recipients, turn
+            seen, away, self.force, self.rule, self.reply.responder, self.history, key, lag, self.scenario.document.filter.recipients, turn
         )
-        stuck = np.isinf(reached)
-        outcome[stuck], answer[stuck] = Outcome.QUEUED, Answer.NOT_ASKED
-        self.held += int(stuck.sum())
+        settled, stuck = reached, np.isinf(reached)
+        if stuck.any():
+            outcome[stuck], answer[stuck] = Outcome.QUEUED, Answer.NOT_ASKED
+            settled = np.where(stuck, np.nan, reached)
+            self.held += int(stuck.sum())
         dsn = self.outward.duties(rows, outcome)
-        code = np.where(outcome == Outcome.BOUNCED, Code.NO_MAILBOX, Code.NONE).astype(np.uint8)
-        settled = np.where(stuck, np.nan, reached)
+        code = np.zeros(len(rows), dtype=np.uint8)  # Code.NONE
+        code[outcome == Outcome.BOUNCED] = Code.NO_MAILBOX
         batch = Batch(rows, turn, outcome, answer, settled, code, dsn)
         if self.tally is None:
             self.ledger.batches.append(batch)
         else:
             self.ledger.let_go(ledger.inbound(self._counted(batch, self.tally)))
-        self._send(replies[np.isfinite(replies["accepted_at"])])
-        absent = self.force.absence[np.maximum(rows.mailbox, 0)] >= 0
-        ids = ledger.ids(rows, turn)
-        self._send(self.outward.from_arrivals(seen, ids, outcome, dsn, absent))
-        self._send(self.outward.late(rows, ids, reached))
-        self._leave(rows.take(among(rows.kind, OUTGOING)))
+        self._send(replies)
+        for messages in self.outward.from_arrivals(seen, turn, outcome, dsn, away[0]):
+            self._send(messages)
+        for messages in self.outward.late(rows, turn, reached):
+            self._send(messages)
+        leaving = np.flatnonzero(among(rows.kind, OUTGOING))
+        if len(leaving):
+            self.pending.append(ledger.outgoing(rows, leaving))
 
     def _counted(self, batch: Batch, tally: Tally) -> Batch:
         """Count what nothing follows from: mail to people who are there, or that was not taken, but for spam that a reply has attracted.
@@ -267,20 +269,14 @@ class Host:
         tally.add(rows.at, rows.kind, outcome=batch.outcome[counted], answer=batch.answer[counted])
         return batch.take(here & ~counted)
 
-    def _leave(self, rows: Rows) -> None:
-        """Hand rows on their way out to the transport, in their time."""
-        if len(rows):
-            self.pending = np.concatenate([self.pending, ledger.outgoing(rows)])
-
     def _send(self, messages: Born) -> None:
         """Hand messages to the transport in their time, or to a mailbox here at once, if their time comes before the run ends."""
         if not len(messages):
             return
-        messages = messages[messages["accepted_at"] < self.scenario.horizon]
+        in_time = messages["accepted_at"] < self.scenario.horizon
         here = messages["next_hop"] == HERE
-        self.ledger.stayed.append(messages[here])
-        if not here.all():
-            self.pending = np.concatenate([self.pending, messages[~here]])
+        self.ledger.stayed.append(messages[in_time & here])
+        self.pending.append(messages[in_time & ~here])
 
     # What it leaves.
 

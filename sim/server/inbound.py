@@ -29,9 +29,8 @@ NOTICE: Final = 1000  # bytes of a reply, notice or receipt; assumed to change n
 
 @dataclass(slots=True)
 class InForce:
-    """What holds for a batch: per mailbox the number of its absence (-1: present) and whether its replies are on; the policy's audience."""
+    """What holds for a batch: per mailbox whether its replies are on; the policy's audience."""
 
-    absence: Ints
     replies_on: npt.NDArray[np.bool_]
     audience: autoreply.Audience
     acquaintance: Acquaintance | None = None  # of the run, where some policy asks for it
@@ -41,6 +40,7 @@ class InForce:
 
 def deliver(
     rows: Rows,
+    away: tuple[Ints, Ints],
     force: InForce,
     rule: admission.Filter,
     responder: autoreply.Responder,
@@ -53,62 +53,83 @@ def deliver(
     """Outcome and answer of each row, uint8[n] each, and the replies in order of the rows. Rows on their way out stay QUEUED
     and NOT_ASKED.
 
+    `away`: which rows came to a mailbox whose owner is away, and the numbers of the absences, int64[m] each.
     `recipients`: mail to a mailbox that does not exist is refused at RCPT; else it is taken, and BOUNCED. `key` and `lag` give the time
     from delivery to the reply: a hash die of the reply's id, 0.5 to 1.5 times the mean. `turn`, int64[n]: which turn of a mail loop each
     row is, from 1; 0 for what begins a chain, as all rows are where it is left out."""
-    outside = rows.kind != Kind.INTERNAL
-    outcome = admission.admit(rule, rows.kind == Kind.SPAM, outside, rows.unresolvable, rows.dice)
+    outcome = admission.admit(rule, rows.kind == Kind.SPAM, rows.kind != Kind.INTERNAL, rows.unresolvable, rows.dice)
     outcome[(rows.mailbox < 0) & (outcome != Outcome.REFUSED)] = Outcome.REFUSED if recipients else Outcome.BOUNCED
-    outgoing = among(rows.kind, OUTGOING)
-    outcome[outgoing] = Outcome.QUEUED
-    box = np.maximum(rows.mailbox, 0)
-    absent = force.absence[box] >= 0
-    place = np.where(rows.sender == NULL_SENDER, Place.STRANGE, rows.sender >> 40).astype(np.uint8)
+    outcome = np.where(among(rows.kind, OUTGOING), np.uint8(Outcome.QUEUED), outcome)
+    asked = among(outcome, (Outcome.MAILBOX, Outcome.JUNK))
+    answer = asked * np.uint8(Answer.NOT_ABSENT)  # NOT_ASKED is 0
     known = None
     if force.acquaintance is not None:
         writes = rows.kind == Kind.OUTBOUND
         met = writes | (outcome == Outcome.MAILBOX)
         known = force.acquaintance.meet(rows.mailbox, np.where(writes, rows.recipient, rows.sender), met)
-    facts = autoreply.Facts(absent, force.replies_on[box], place, rows.sender, rows.flags, outcome, known)
-    answer = autoreply.reasons(force.audience, responder, facts)
-    answer[outgoing | among(outcome, (Outcome.REFUSED, Outcome.BOUNCED))] = Answer.NOT_ASKED
-    granted = []
-    asked = np.flatnonzero(answer == Answer.ANSWERED)
-    boxes = rows.mailbox[asked]
-    columns = (asked, rows.at[asked], boxes, force.absence[boxes], rows.sender[asked])
-    for i, at, mailbox, absence, sender in zip(*(column.tolist() for column in columns), strict=True):
-        if force.own is not None and not force.own.wants(_incoming(rows, i, outcome, force.words), mailbox, absence, sender):
-            answer[i] = Answer.OWN_FUNCTION
-            continue
-        why = autoreply.grant(history, responder, at, mailbox, absence, sender)
-        if why is not Answer.ANSWERED:
-            answer[i] = why
-            continue
-        if force.own is not None:
-            force.own.sent(mailbox, absence, sender)
-        granted.append(i)
-    return (
-        outcome,
-        answer,
-        _replies(rows.take(np.array(granted, dtype=np.int64)), responder, key, lag, turn[granted] if turn is not None else 0),
+    which, absence = (found[asked[away[0]]] for found in away)
+    boxes, sender = rows.mailbox[which], rows.sender[which]
+    facts = autoreply.Facts(
+        absent=np.ones(len(which), dtype=np.bool_),
+        replies_on=force.replies_on[boxes],
+        place=np.where(sender == NULL_SENDER, Place.STRANGE, sender >> 40).astype(np.uint8),
+        sender=sender,
+        flags=rows.flags[which],
+        outcome=outcome[which],
+        known=None if known is None else known[which],
     )
+    why = autoreply.reasons(force.audience, responder, facts)
+    survivors = np.flatnonzero(why == Answer.ANSWERED)
+    at = rows.at[which]
+    if force.own is None:
+        asking = (boxes[survivors], absence[survivors], sender[survivors])
+        why[survivors] = autoreply.grants(history, responder, at[survivors], *asking)
+    else:
+        one_by_one = zip(*(c[survivors].tolist() for c in (which, at, boxes, absence, sender)), strict=True)
+        why[survivors] = [_asked(rows, i, outcome, force, responder, history, *who) for i, *who in one_by_one]
+    answer[which] = why
+    granted = which[why == Answer.ANSWERED]
+    return outcome, answer, _replies(rows, granted, responder, key, lag, turn[granted] if turn is not None else 0)
 
 
-def _replies(rows: Rows, responder: autoreply.Responder, key: int, lag: Seconds, turn: Ints | int) -> Born:
-    """The replies to rows."""
-    id = (rows.row << 20) | (turn << 4) | Kind.AUTOREPLY
+def _asked(
+    rows: Rows,
+    i: int,
+    outcome: npt.NDArray[np.uint8],
+    force: InForce,
+    responder: autoreply.Responder,
+    history: autoreply.History,
+    at: Seconds,
+    mailbox: int,
+    absence: int,
+    sender: int,
+) -> Answer:
+    """What becomes of a row that a function may answer."""
+    assert force.own is not None
+    if not force.own.wants(_incoming(rows, i, outcome, force.words), mailbox, absence, sender):
+        return Answer.OWN_FUNCTION
+    why = autoreply.grant(history, responder, at, mailbox, absence, sender)
+    if why is Answer.ANSWERED:
+        force.own.sent(mailbox, absence, sender)
+    return why
+
+
+def _replies(rows: Rows, which: Ints, responder: autoreply.Responder, key: int, lag: Seconds, turn: Ints | int) -> Born:
+    """The replies to some of the rows."""
+    row, mailbox = rows.row[which], rows.mailbox[which]
+    id = (row << 20) | (turn << 4) | Kind.AUTOREPLY
     return born_of(
-        len(rows),
+        len(which),
         id=id,
-        caused_by=(rows.row << 20) | (np.maximum(turn - 1, 0) << 4) | rows.kind,
-        truth=rows.truth,
-        sender=rows.mailbox if responder.user_return_path else NULL_SENDER,
+        caused_by=(row << 20) | (np.maximum(turn - 1, 0) << 4) | rows.kind[which],
+        truth=rows.truth[which],
+        sender=mailbox if responder.user_return_path else NULL_SENDER,
         sender_domain=HERE,
-        recipient=rows.sender,
-        next_hop=rows.sender_domain,
+        recipient=rows.sender[which],
+        next_hop=rows.sender_domain[which],
         size=NOTICE,
-        accepted_at=grid(rows.at + np.maximum(0.001, grid(lag * (0.5 + us(key, id, Draw.REPLY_LAG))))),
-        mailbox=rows.mailbox,
+        accepted_at=grid(rows.at[which] + np.maximum(0.001, grid(lag * (0.5 + us(key, id, Draw.REPLY_LAG))))),
+        mailbox=mailbox,
     )
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from itertools import pairwise
+from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,23 @@ from sim.tally import Tally
 from sim.units import DAY, HOUR, Floats, Seconds
 from sim.workload import Rows, join
 
-__all__ = ["BORN", "Batch", "Born", "Ledger", "Released", "Sent", "born_of", "hours", "ids", "inbound", "outgoing", "relayed"]
+__all__ = [
+    "BORN",
+    "Batch",
+    "Born",
+    "Ledger",
+    "Released",
+    "Sent",
+    "born_of",
+    "hours",
+    "ids",
+    "inbound",
+    "one_behind_the_other",
+    "order",
+    "outgoing",
+    "places_of",
+    "relayed",
+]
 
 
 # A message that the run gives birth to, or a workload row on its way out: what a transport need not know of it stands here too.
@@ -38,33 +55,49 @@ BORN: Final = np.dtype(
         ("mailbox", "i4"),  # of ours that it speaks for, or -1
         ("truth", "u1"),
         ("noted", "?"),  # not: mail that our people write, of which nothing follows but what comes back
-    ]
+    ],
+    align=True,
 )
+_WHOLE: Final = np.dtype((np.void, BORN.itemsize))  # numpy copies a structure field by field, but bytes in one piece
+_AT_ONCE: Final = 1 << 13  # messages that stay in the cache while their fields are written one by one
 Born = npt.NDArray[np.void]  # of BORN
+_Made = dict[str, Array]  # a table in the making
 _NO_ATTEMPTS: Final[Table] = {name: np.zeros(0, dtype=column.dtype) for name, column in SCHEMA["attempts"].items()}
 
 
 def born_of(n: int, **columns: object) -> Born:
     """n messages; what is not given is -1 for `caused_by` and `mailbox`, and True for `noted`."""
     made = np.zeros(n, BORN)
-    for name, value in ({"caused_by": -1, "mailbox": -1, "noted": True} | columns).items():
-        made[name] = value
+    given = ({"caused_by": -1, "mailbox": -1, "noted": True} | columns).items()
+    for first in range(0, n, _AT_ONCE):
+        block = made[first : first + _AT_ONCE]
+        for name, value in given:
+            block[name] = value[first : first + _AT_ONCE] if isinstance(value, np.ndarray) else value
     return made
 
 
-def outgoing(rows: Rows) -> Born:
-    """Workload rows on their way out, as a transport takes them. Without a note: mail that our people write."""
-    noted = rows.kind != Kind.OUTBOUND
+def one_behind_the_other(parts: Sequence[Born]) -> Born:
+    """Several pieces as one."""
+    made, first = np.empty(sum(map(len, parts)), BORN), 0
+    for part in parts:  # `numpy.concatenate` looks at the fields of each anew
+        made[first : first + len(part)].view(_WHOLE)[:] = part.view(_WHOLE)
+        first += len(part)
+    return made
+
+
+def outgoing(rows: Rows, which: Ints) -> Born:
+    """Those workload rows that are on their way out, as a transport takes them. Without a note: mail that our people write."""
+    noted = rows.kind[which] != Kind.OUTBOUND
     return born_of(
-        len(rows),
-        id=(rows.row << 20) | rows.kind,
-        truth=np.where(noted, rows.truth, Truth.WANTED),
-        sender=rows.sender,
-        sender_domain=np.where(noted, rows.sender_domain, HERE),
-        recipient=rows.recipient,
-        next_hop=rows.recipient_domain,
-        size=rows.size,
-        accepted_at=rows.at,
+        len(which),
+        id=ids(rows, None, which),
+        truth=np.where(noted, rows.truth[which], Truth.WANTED),
+        sender=rows.sender[which],
+        sender_domain=np.where(noted, rows.sender_domain[which], HERE),
+        recipient=rows.recipient[which],
+        next_hop=rows.recipient_domain[which],
+        size=rows.size[which],
+        accepted_at=rows.at[which],
         noted=noted,
     )
 
@@ -75,7 +108,7 @@ class Batch:
     last Code, Dsn."""
 
     rows: Rows
-    turn: Ints
+    turn: Ints | None  # None: no row is one of a loop
     outcome: Codes
     answer: Codes
     settled_at: Floats
@@ -85,13 +118,19 @@ class Batch:
     @classmethod
     def joined(cls, parts: Sequence[Batch]) -> Batch:
         """One behind the other."""
-        names = ("turn", "outcome", "answer", "settled_at", "code", "dsn")
-        return cls(join([part.rows for part in parts]), *(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+        if len(parts) == 1:
+            return parts[0]
+        names = ("outcome", "answer", "settled_at", "code", "dsn")
+        turn = None
+        if any(part.turn is not None for part in parts):
+            turn = np.concatenate([np.zeros(len(part.rows), dtype=np.int64) if part.turn is None else part.turn for part in parts])
+        return cls(join([part.rows for part in parts]), turn, *(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
     def take(self, which: npt.NDArray[np.bool_]) -> Batch:
         """Some of it."""
+        turn = None if self.turn is None else self.turn[which]
         codes = (self.outcome[which], self.answer[which])
-        return Batch(self.rows.take(which), self.turn[which], *codes, self.settled_at[which], self.code[which], self.dsn[which])
+        return Batch(self.rows.take(which), turn, *codes, self.settled_at[which], self.code[which], self.dsn[which])
 
 
 @dataclass(slots=True)
@@ -106,11 +145,12 @@ class Ledger:
 
     def messages(self, carried: Table) -> Table:
         """The table of messages in order of (accepted_at, id), with the domains of senders and recipients, which put names on them."""
-        parts = [_carried(carried, self.sent.rows), self._stayed()]
-        if self.batches:
-            parts.insert(0, inbound(Batch.joined(self.batches)))
+        others = [_carried(carried, self.sent.rows), self._stayed()]
+        if not self.batches:
+            return _in_order(others[0], None, others[1:])
+        came = Batch.joined(self.batches)
         self.batches = []
-        return in_order(parts)
+        return _in_order(inbound(came), np.flatnonzero(~among(came.rows.kind, OUTGOING)), others)
 
     def let_go(self, messages: Table, attempts: Table | None = None) -> None:
         """Of a run that tallies: what nothing can happen to any more, and what has been attempted."""
@@ -147,9 +187,10 @@ class Ledger:
         self.stayed.clear()
         self.sent.forget(numbers)
 
-    def _stayed(self) -> Table:
+    def _stayed(self) -> _Made:
         """Replies to colleagues and notices to users."""
-        made = np.concatenate([np.zeros(0, BORN), *self.stayed])
+        made = one_behind_the_other(self.stayed)
+        made = made.take(order(made["accepted_at"], made["id"]))
         return _table(
             len(made),
             id=made["id"],
@@ -182,8 +223,10 @@ class Held:
         self._parts.append(rows)
 
     def table(self) -> Table:
-        """All of them; none is left here."""
-        return in_order(self._parts)
+        """All of them; none is left here. Column by column: a large table is never there twice."""
+        parts, self._parts = [dict(part) for part in self._parts], []
+        placed = order(*(np.concatenate([part[name] for part in parts]) for name in ("accepted_at", "id")))
+        return {name: np.concatenate([part.pop(name) for part in parts])[placed] for name in list(parts[0])}
 
 
 class Sent:
@@ -197,15 +240,17 @@ class Sent:
         """All of it."""
         return self._rows[: self._count]
 
-    def add(self, born: Born) -> None:
-        """More of it."""
-        count = self._count + len(born)
+    def add(self, parts: Sequence[Born], places: Sequence[Ints]) -> Born:
+        """More of it: parts, and where the rows of each come behind what there is. What was added."""
+        first, count = self._count, self._count + sum(map(len, parts))
         if count > len(self._rows):
             rows = np.zeros(max(1024, count, len(self._rows) * 3 // 2), BORN)
             rows[: self._count] = self.rows
             self._rows = rows
-        self._rows[self._count : count] = born
-        self._count = count
+        self._count, added = count, self._rows[first:count]
+        for part, place in zip(parts, places, strict=True):
+            added.view(_WHOLE)[place] = part.view(_WHOLE)
+        return added
 
     def forget(self, numbers: Ints) -> None:
         """Of some a transport has forgotten."""
@@ -216,22 +261,80 @@ class Sent:
         self._count = len(kept)
 
 
-def in_order(parts: list[Table]) -> Table:
-    """One table of some, in order of (accepted_at, id). The parts are used up: column by column, a large table is never there twice."""
-    columns = [dict(part) for part in parts]
-    parts.clear()
-    order = np.lexsort([np.concatenate([part[name] for part in columns]) for name in ("id", "accepted_at")])
-    return {name: np.concatenate([part.pop(name) for part in columns])[order] for name in list(columns[0])}
-
-
 def relayed(carried: Table, sent: Born) -> Table:
     """The table of messages of a smarthost, in order of (accepted_at, id)."""
-    messages = _carried(carried, sent)
-    order = np.lexsort((messages["id"], messages["accepted_at"]))
-    return {name: messages[name][order] for name in SCHEMA["relay_messages"]}
+    messages = _in_order(_carried(carried, sent), None, [])
+    return {name: messages[name] for name in SCHEMA["relay_messages"]}
 
 
-def _carried(carried: Table, sent: Born) -> Table:
+def _in_order(first: _Made, chosen: Ints | None, others: Sequence[_Made]) -> Table:
+    """One table of the chosen rows of the first and of all rows of the others, which are taken apart, in order of (accepted_at, id). Each
+    is in that order itself.
+
+    Every column is written once into its place: where one mail in ten has an answer, the first is nearly the whole."""
+    at, id = (
+        np.concatenate([first[name] if chosen is None else first[name].take(chosen), *(other[name] for other in others)])
+        for name in ("accepted_at", "id")
+    )
+    others = [other for other in others if len(other["id"])]
+    lengths = [len(other["id"]) for other in others]
+    blocks = _blocks(order(at, id), chosen, len(at) - sum(lengths), lengths)
+    table: _Made = {}
+    for name in list(first):  # column by column: a large table is never there twice
+        column, rest = first.pop(name), [other.pop(name) for other in others]
+        written = table[name] = np.empty(len(at), dtype=column.dtype)
+        for block, source, theirs in blocks:
+            piece = written[block]
+            if column.strides == (0,):
+                piece[...] = column[0]
+            elif len(column):
+                column.take(source, out=piece, mode="clip")
+            for values, (where, which) in zip(rest, theirs, strict=True):
+                piece[where] = values[which]
+    return table
+
+
+_Merged = list[tuple[slice, Ints, list[tuple[Ints, slice]]]]
+_BLOCK: Final = 1 << 16  # rows of which a column stays in the cache while it is written
+
+
+def _blocks(order: Ints, chosen: Ints | None, count: int, lengths: Sequence[int]) -> _Merged:
+    """Where the rows of a table come from, block by block: numbers of rows of the first, whose `count` are `chosen`, and for each other
+    which of the block are its rows, and these. A row of another has any number in the first: it is put over that."""
+    found, ends = [], count + np.cumsum([0, *lengths])
+    read = [0] * len(lengths)
+    for begin in range(0, len(order), _BLOCK):
+        block = slice(begin, begin + _BLOCK)
+        numbers, theirs = order[block], list[tuple[Ints, slice]]()
+        for n, (since, until) in enumerate(pairwise(ends.tolist())):
+            where = np.flatnonzero((numbers >= since) & (numbers < until))
+            theirs.append((where, slice(read[n], read[n] + len(where))))
+            read[n] += len(where)
+        source = numbers if chosen is None or not count else chosen.take(numbers, mode="clip")
+        found.append((block, source, theirs))
+    return found
+
+
+def order(at: Floats, id: Ints) -> npt.NDArray[np.intp]:
+    """The order by (at, id). Few are at the same time, and a second key costs more than all the rest."""
+    found = np.argsort(at, kind="stable")
+    sorted_at = at.take(found)
+    same = sorted_at[1:] == sorted_at[:-1]
+    if same.any():
+        tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
+        numbers = found[tied]
+        found[tied] = numbers[np.lexsort((id[numbers], at[numbers]))]
+    return found
+
+
+def places_of(order: npt.NDArray[np.intp], lengths: Sequence[int]) -> list[npt.NDArray[np.intp]]:
+    """Where the rows of each of several pieces come in an order of all."""
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    return np.split(place, np.cumsum(lengths[:-1]))
+
+
+def _carried(carried: Table, sent: Born) -> _Made:
     """What a transport took, and what the notes say of it."""
     id = carried["id"]
     return _table(
@@ -248,22 +351,22 @@ def _carried(carried: Table, sent: Born) -> Table:
     )
 
 
-def ids(rows: Rows, turn: Ints) -> Ints:
-    """The ids of rows that came here. `turn`, int64[n]: of a mail loop, 0 for what begins a chain."""
-    found: Ints = (rows.row << 20) | (np.maximum(turn - 1, 0) << 4) | rows.kind
+def ids(rows: Rows, turn: Ints | None, which: Ints | slice = slice(None)) -> Ints:
+    """The ids of some of the rows that came here. `turn`, int64[n]: of a mail loop, 0 for what begins a chain, as all do without it."""
+    found: Ints = (rows.row[which] << 20) | rows.kind[which]
+    if turn is not None:
+        found |= np.maximum(turn[which] - 1, 0) << 4
     return found
 
 
-def inbound(batch: Batch) -> Table:
-    """Rows that came here; those on their way out are in `_carried`."""
-    here = ~among(batch.rows.kind, OUTGOING)
-    rows, turn = batch.rows.take(here), batch.turn[here]
-    before = np.maximum(turn - 1, 0) << 4
+def inbound(batch: Batch) -> _Made:
+    """What came here, a row for each of a batch."""
+    rows, turn = batch.rows, batch.turn
     return _table(
         len(rows),
         id=ids(rows, turn),
         root=rows.row,
-        caused_by=np.where(turn > 0, (rows.row << 20) | before | Kind.AUTOREPLY, -1),
+        caused_by=-1 if turn is None else _answered(rows, turn),
         kind=rows.kind,
         truth=rows.truth,
         sender=rows.sender,
@@ -271,61 +374,86 @@ def inbound(batch: Batch) -> Table:
         recipient=rows.recipient,
         next_hop=HERE,
         size=rows.size,
-        answer=batch.answer[here],
+        answer=batch.answer,
         accepted_at=rows.at,
-        settled_at=batch.settled_at[here],
-        outcome=batch.outcome[here],
-        last_code=batch.code[here],
-        dsn=batch.dsn[here],
+        settled_at=batch.settled_at,
+        outcome=batch.outcome,
+        last_code=batch.code,
+        dsn=batch.dsn,
     )
 
 
-def _table(n: int, **columns: object) -> Table:
+def _answered(rows: Rows, turn: Ints) -> Ints:
+    """The ids of the replies that turns of a loop answer; -1 for what begins a chain."""
+    return np.where(turn > 0, (rows.row << 20) | (np.maximum(turn - 1, 0) << 4) | Kind.AUTOREPLY, -1)
+
+
+def _table(n: int, **columns: object) -> _Made:
     """All columns of `messages`, and the domains of sender and recipient; what is not given is 0, times NaN."""
-    table: dict[str, Array] = {}
+    table: _Made = {}
     for name, column in MESSAGES.items():
         missing = np.nan if name.endswith("_at") else 0
-        table[name] = np.broadcast_to(np.asarray(columns.get(name, missing), dtype=column.dtype), n)
+        values = np.asarray(columns.get(name, missing), dtype=column.dtype)
+        # one for all is kept once; `numpy.broadcast_to` takes ten times as long
+        table[name] = values if values.ndim else np.ndarray(n, values.dtype, values, strides=(0,))
     return table
 
 
 def hours(messages: Table, attempts: Table, others: Sequence[Table] = (), tallied: Table | None = None) -> Table:
     """What can be cut at a window: sums per hour, kind and class of next hop. `others`: tables like this one; `tallied`: of counts."""
-    hour = (messages["accepted_at"].astype(float) // HOUR).astype(np.int64)
-    parts = [
+    told = _filtered(messages["outcome"])
+    parts: list[tuple[Ints, dict[str, npt.NDArray[Any] | None]]] = [
         (
-            hour,
-            messages["kind"],
-            messages["next_hop"],
-            {
-                "wait_seconds": messages["wait_seconds"],
-                "refused": messages["outcome"] == Outcome.REFUSED,
-                "filtered": among(messages["outcome"], (Outcome.FILTERED, Outcome.JUNK)),
-            },
+            _cells(_hour(messages["accepted_at"]), messages["kind"], messages["next_hop"]),
+            {"wait_seconds": messages["wait_seconds"], "refused": messages["outcome"] == Outcome.REFUSED, "filtered": told},
         ),
         (
-            (attempts["at"].astype(float) // HOUR).astype(np.int64),
-            attempts["message"].astype(np.int64) & 15,
-            attempts["next_hop"],
-            {
-                "attempts": np.ones(len(attempts["at"])),
-                "connection_seconds": attempts["seconds"],
-            },
+            _cells(_hour(attempts["at"]), attempts["message"] & 15, attempts["next_hop"]),
+            {"attempts": None, "connection_seconds": attempts["seconds"]},
         ),
     ]
     if tallied is not None:
-        sums = {"refused": tallied["messages"] * (tallied["outcome"] == Outcome.REFUSED), "wait_seconds": tallied["wait_seconds"]}
-        sums["filtered"] = tallied["messages"] * among(tallied["outcome"], (Outcome.FILTERED, Outcome.JUNK))
-        parts.append((tallied["hour"].astype(np.int64), tallied["kind"], tallied["place"].astype(np.int64) << 40, sums))
+        many = tallied["messages"]
+        sums = {"refused": many * (tallied["outcome"] == Outcome.REFUSED), "wait_seconds": tallied["wait_seconds"]}
+        sums["filtered"] = many * _filtered(tallied["outcome"])
+        parts.append((_cells(tallied["hour"], tallied["kind"], tallied["place"].astype(np.int64) << 40), sums))
     for other in others:
         sums = {name: column for name, column in other.items() if name not in ("hour", "kind", "place")}
-        parts.append((other["hour"].astype(np.int64), other["kind"], other["place"].astype(np.int64) << 40, sums))
-    keys = [(at << 8) + (kind.astype(np.int64) << 4) + (hop.astype(np.int64) >> 40) for at, kind, hop, _ in parts]
-    cells = np.unique(np.concatenate(keys))
-    table: dict[str, Array] = {"hour": cells >> 8, "kind": cells >> 4 & 15, "place": cells & 15}
+        parts.append((_cells(other["hour"], other["kind"], other["place"].astype(np.int64) << 40), sums))
+    there = np.zeros(max(int(of.max(initial=0)) for of, _ in parts) + 1, dtype=np.bool_)
+    for of, _ in parts:
+        there[of] = True
+    cells = np.flatnonzero(there)
+    number = np.empty(len(there), dtype=np.int64)  # of each cell; of others nothing
+    number[cells] = np.arange(len(cells))
+    table: _Made = {"hour": cells >> 8, "kind": cells >> 4 & 15, "place": cells & 15}
     table |= {name: np.zeros(len(cells)) for name in SCHEMA["hours"] if name not in table}
-    for cell, (_, _, _, sums) in zip(keys, parts, strict=True):
-        where = np.searchsorted(cells, cell)
+    for of, sums in parts:
         for name, values in sums.items():
-            table[name] += np.bincount(where, weights=values.astype(float), minlength=len(cells))
+            table[name] += _summed(number, of, values, len(cells))
     return {name: table[name].astype(column.dtype) for name, column in SCHEMA["hours"].items()}
+
+
+def _hour(at: Floats) -> Ints:
+    """The hour of each time. On the time grid no quotient is rounded up to the next hour, so that this is the floor."""
+    return (at / HOUR).astype(np.int64)
+
+
+def _cells(hour: Ints, kind: npt.NDArray[Any], hop: Ints) -> Ints:
+    """The cell of each message or attempt: its hour, kind and class of next hop as one number."""
+    found = hop >> 40
+    found |= kind << 4  # a byte still: a kind has four bits
+    found |= hour.astype(np.int64, copy=False) << 8
+    return found
+
+
+def _filtered(outcome: Codes) -> npt.NDArray[np.bool_]:
+    return among(outcome, (Outcome.FILTERED, Outcome.JUNK))
+
+
+def _summed(number: Ints, of: Ints, values: npt.NDArray[Any] | None, count: int) -> Floats | Ints:
+    """The sum of values in each of so many numbered cells, or how many there are. Most values are 0, and are not looked at."""
+    if values is None:
+        return np.bincount(number[of], minlength=count)
+    some = np.flatnonzero(values != 0)
+    return np.bincount(number[of[some]], weights=values[some].astype(float), minlength=count)

@@ -18,7 +18,7 @@ from sim.mail import HERE, NULL_SENDER, OUTGOING, Dsn, Ints, Kind, Outcome, Plac
 from sim.policy import bounce
 from sim.scenario import Scenario
 from sim.server.inbound import NOTICE
-from sim.server.ledger import Born, born_of
+from sim.server.ledger import Born, born_of, ids
 from sim.streams import Draw, u, us
 from sim.units import Floats, grid
 from sim.workload import Rows
@@ -62,22 +62,25 @@ class Outward:
         waits = (rows.at >= since) & (rows.at < until) & (rows.mailbox >= 0) & among(rows.kind, _FROM_OUTSIDE)
         return np.where(waits, until if until < self.horizon else math.inf, rows.at)
 
-    def late(self, rows: Rows, ids: Ints, reached: Floats) -> Born:
-        """Delay notices for what waited too long for its mailbox. `ids`: of the rows."""
+    def late(self, rows: Rows, turn: Ints | None, reached: Floats) -> Iterator[Born]:
+        """Delay notices for what waited too long for its mailbox. `turn`: of a mail loop, of each row."""
         table = self.causes.store_outage
-        if table is None or not self.reports:
-            return born_of(0)
-        which = np.flatnonzero((reached > rows.at + table.delay_notice) & (rows.sender != NULL_SENDER))
-        return self._back(rows, ids, which, Kind.DELAY, ids[which] & 0xFFFFF, table.delay_notice)
+        if table is not None and self.reports:
+            which = np.flatnonzero((reached > rows.at + table.delay_notice) & (rows.sender != NULL_SENDER))
+            id = ids(rows, turn, which)
+            yield self._back(rows, id, which, Kind.DELAY, id & 0xFFFFF, table.delay_notice)
 
-    def from_arrivals(self, rows: Rows, ids: Ints, outcome: npt.NDArray[np.uint8], dsn: Codes, absent: npt.NDArray[np.bool_]) -> Born:
-        """Reports of unknown recipients, receipts and forwards of a batch, in order of its rows within each. `ids`: of the rows. `absent`:
-        whose mailbox each row came to is away."""
+    def from_arrivals(self, rows: Rows, turn: Ints | None, outcome: npt.NDArray[np.uint8], dsn: Codes, away: Ints) -> Iterator[Born]:
+        """Reports of unknown recipients, receipts and forwards of a batch, in order of its rows within each. `turn`: as in `late`. `away`:
+        which rows came to somebody who is."""
         unknown = np.flatnonzero((outcome == Outcome.BOUNCED) & (dsn == Dsn.SENT))
-        n = ids[unknown] & 0xFFFFF  # as in every notice: the kind of what it reports, and that one's own n
-        lag = self._soon((rows.row[unknown] << 20) | (n << 4) | Kind.FAILURE)
-        reports = self._back(rows, ids, unknown, Kind.FAILURE, n, lag)
-        return np.concatenate([reports, *self._receipts(rows, ids, outcome, absent), *self._forwards(rows, ids, outcome)])
+        if len(unknown):
+            id = ids(rows, turn, unknown)
+            n = id & 0xFFFFF  # as in every notice: the kind of what it reports, and that one's own n
+            lag = self._soon((rows.row[unknown] << 20) | (n << 4) | Kind.FAILURE)
+            yield self._back(rows, id, unknown, Kind.FAILURE, n, lag)
+        yield from self._receipts(rows, turn, outcome, away)
+        yield from self._forwards(rows, turn, outcome)
 
     def notices(self, about: Born, kind: Kind, at: Floats, by: int = HERE) -> Born:
         """The reports on messages of a transport to their senders: one of ours gets it at once, somebody outside as a message. In a notice,
@@ -111,12 +114,12 @@ class Outward:
         """The lag of each message: 0.5 to 1.5 times the mean."""
         return np.maximum(0.001, self.lag * (0.5 + us(self.world.key, ids, Draw.NOTICE_LAG)))
 
-    def _back(self, rows: Rows, ids: Ints, which: Ints, kind: Kind, n: Ints | int, lag: Floats | float) -> Born:
-        """Messages with the null sender to the senders of some rows."""
+    def _back(self, rows: Rows, id: Ints, which: Ints, kind: Kind, n: Ints | int, lag: Floats | float) -> Born:
+        """Messages with the null sender to the senders of some rows, whose ids these are."""
         return born_of(
             len(which),
             id=(rows.row[which] << 20) | (n << 4) | kind,
-            caused_by=ids[which],
+            caused_by=id,
             truth=rows.truth[which],
             sender=NULL_SENDER,
             sender_domain=HERE,
@@ -127,7 +130,7 @@ class Outward:
             mailbox=rows.mailbox[which],
         )
 
-    def _receipts(self, rows: Rows, ids: Ints, outcome: npt.NDArray[np.uint8], absent: npt.NDArray[np.bool_]) -> Iterator[Born]:
+    def _receipts(self, rows: Rows, turn: Ints | None, outcome: npt.NDArray[np.uint8], away: Ints) -> Iterator[Born]:
         table = self.causes.receipts
         if table is None:
             return
@@ -137,13 +140,14 @@ class Outward:
         asks &= (outcome == Outcome.MAILBOX) & (rows.sender != NULL_SENDER) & (rows.at >= since) & (rows.at < until)
         if table.delivery:
             which = np.flatnonzero(asks)
-            yield self._back(rows, ids, which, Kind.RECEIPT, 0, self._soon((rows.row[which] << 20) | Kind.RECEIPT))
-        which = np.flatnonzero(asks & (us(self.world.key, rows.row, Draw.READ_RECEIPT) < table.read) & ~absent)
+            yield self._back(rows, ids(rows, turn, which), which, Kind.RECEIPT, 0, self._soon((rows.row[which] << 20) | Kind.RECEIPT))
+        asks[away] = False
+        which = np.flatnonzero(asks & (us(self.world.key, rows.row, Draw.READ_RECEIPT) < table.read))
         # math.log1p and numpy's may differ in the last bit; the dice of one thing are the same wherever they are thrown
         lag = np.array([-table.read_lag * math.log1p(-u(self.world.key, row, Draw.READ_LAG)) for row in rows.row[which].tolist()])
-        yield self._back(rows, ids, which, Kind.RECEIPT, 1, np.maximum(0.001, lag))
+        yield self._back(rows, ids(rows, turn, which), which, Kind.RECEIPT, 1, np.maximum(0.001, lag))
 
-    def _forwards(self, rows: Rows, ids: Ints, outcome: npt.NDArray[np.uint8]) -> Iterator[Born]:
+    def _forwards(self, rows: Rows, turn: Ints | None, outcome: npt.NDArray[np.uint8]) -> Iterator[Born]:
         table = self.causes.forward
         if table is None:
             return
@@ -153,12 +157,13 @@ class Outward:
         bit = {"living": 0, "full": FULL, "nobody": TYPO, "gone": 0}[table.to]
         domain = address(Place.TARGET, _ELSEWHERE + GONE) if table.to == "gone" else address(Place.PROVIDER, 0)
         which = np.flatnonzero(on)
+        cause = ids(rows, turn, which)
         # the echoes of a chain have one row
-        id = (rows.row[which] << 20) | (np.where(rows.kind[which] == Kind.ECHO, ids[which] & 0xFFFFF, 0) << 4) | Kind.FORWARD
+        id = (rows.row[which] << 20) | (np.where(rows.kind[which] == Kind.ECHO, cause & 0xFFFFF, 0) << 4) | Kind.FORWARD
         yield born_of(
             len(which),
             id=id,
-            caused_by=ids[which],
+            caused_by=cause,
             truth=Truth.INTERNAL,
             sender=rows.sender[which] if table.keeps_sender else self.forwarder,
             sender_domain=rows.sender_domain[which] if table.keeps_sender else HERE,

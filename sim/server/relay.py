@@ -15,7 +15,7 @@ from sim import destinations
 from sim.destinations import Codes, Destinations, Manner
 from sim.mail import Code, Ints
 from sim.scenario import Scenario
-from sim.server.ledger import Born, Sent, born_of
+from sim.server.ledger import Born, Sent, order, places_of
 from sim.server.transport.columns import ByColumn, Mail, Report, Tabled
 from sim.server.transport.engines import Engine, begin
 from sim.streams import Draw, u
@@ -39,7 +39,7 @@ class Relay:
         self._refuses, self._limit = scenario.document.route.refuses, scenario.document.route.throttle
         self._taken: deque[Seconds] = deque()  # of the last hour
         self._asked: dict[int, int] = {}  # how often for each recipient
-        self.pending = born_of(0)
+        self.pending: list[Born] = []
 
     # How our server is received.
 
@@ -93,7 +93,7 @@ class Relay:
 
     def submit(self, born: Born) -> None:
         """Messages for its own queues, accepted now or later."""
-        self.pending = np.concatenate([self.pending, born])
+        self.pending.append(born)
 
     def advance(self, until: Seconds) -> Report:
         """Play its queues up to `until`."""
@@ -101,12 +101,21 @@ class Relay:
         return self.transport.advance(until)
 
 
-def hand_over(transport: ByColumn, sent: Sent, pending: Born, until: Seconds, hop: int | None = None) -> Born:
+def hand_over(transport: ByColumn, sent: Sent, pending: list[Born], until: Seconds, hop: int | None = None) -> list[Born]:
     """Submit what is accepted before a time, in order, and note it; give back the rest. `hop`: the next hop of all mail."""
-    pending = pending[np.lexsort((pending["id"], pending["accepted_at"]))]
-    now = int(np.searchsorted(pending["accepted_at"], until))
-    rows = pending[:now]
-    sent.add(rows)
-    hops = rows["next_hop"] if hop is None else np.full(now, hop, dtype=np.int64)
+    later: list[Born] = []
+    due: list[Born] = []
+    for part in pending:
+        now = part["accepted_at"] < until
+        if now.all():
+            due.append(part)
+        else:
+            due.append(part[now])
+            later.append(part[~now])
+    if not due:
+        return later
+    by = order(*(np.concatenate([part[name] for part in due]) for name in ("accepted_at", "id")))
+    rows = sent.add(due, places_of(by, [len(part) for part in due]))
+    hops = rows["next_hop"] if hop is None else np.full(len(rows), hop, dtype=np.int64)
     transport.submit(Mail(rows["id"], rows["sender"], rows["recipient"], hops, rows["size"].astype(np.int64), rows["accepted_at"]))
-    return pending[now:]
+    return later

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from sim.mail import Ints
 from sim.policy import retry
@@ -15,14 +16,32 @@ from sim.policy.retry import QueueRules
 from sim.record import SCHEMA, Table
 from sim.server.transport import growth, kernel
 from sim.server.transport.columns import CARRIED, Mail, Report, Tabled
+from sim.server.transport.hops import Hops
 from sim.server.transport.kernel import NONE, Array
 from sim.server.transport.start import empty
 from sim.units import Seconds
 
 __all__ = ["Compiled"]
 
-_MANY: Final = 100_000  # messages at once
 _FEW: Final = 1024  # queues that are not worth forgetting
+
+
+def _one(dtype: np.dtype[Any], **fields: float) -> Array:
+    made = np.zeros(1, dtype)
+    for name, value in fields.items():
+        made[name] = value
+    return made
+
+
+_NEW_MESSAGE: Final = _one(
+    kernel.MESSAGE, first=math.nan, deferred=math.nan, doomed=kernel.SPARED, line=kernel.NO_LINE, prev=NONE, next=NONE, pair=NONE
+)
+_NEW_QUEUE: Final = _one(
+    kernel.QUEUE,
+    emptied=math.nan,
+    line=kernel.NO_LINE,
+    **dict.fromkeys(("head", "tail", "episode", "prev", "next", "earlier", "later"), NONE),
+)
 
 
 class Compiled:
@@ -30,9 +49,11 @@ class Compiled:
 
     def __init__(self, rules: QueueRules, outside: Tabled) -> None:
         self.rules, self.outside = rules, outside
-        self._numbers: dict[int, int] = {}  # of queues, by next hop
+        self._hops = Hops()
+        self._edges, self._greylisted = 0, False
         self._pairs: dict[tuple[int, int], int] = {}
         self._read = [0, 0]  # of what has left, and of what was late
+        self._logged: list[Array] = []  # attempts before those in the state
         self._waiting: list[Act] = []
         self.manner = outside.manner()
         self._relayed = self.manner.relayed
@@ -50,12 +71,11 @@ class Compiled:
         queue = self._queues(mail.next_hop)
         self.state = growth.for_messages(self.state, self.rules, last)
         rows = self.state.messages[first:last]
+        _set(rows, _NEW_MESSAGE)
         rows["id"], rows["queue"], rows["size"], rows["accepted"] = mail.id, queue, mail.size, mail.accepted_at
-        rows["first"] = rows["deferred"] = np.nan
         rows["null"] = mail.sender < 0
-        rows["doomed"], rows["line"], rows["prev"], rows["next"] = kernel.SPARED, NONE, NONE, NONE
         rows["says"] = 0 if self._relayed else self.outside.mailboxes(mail.recipient)
-        rows["pair"] = self._meeting(mail, queue)
+        self._meet(rows, mail)
         one["submitted"] = last
 
     def apply(self, act: Act) -> None:
@@ -80,8 +100,15 @@ class Compiled:
                 row["since"], row["until"], row["code"] = since, end, name
             self.state = self.state._replace(listed=rows)
         while kernel.play(self.state, float(until)) == kernel.FULL:
-            self.state = growth.for_logs(self.state)
+            self._make_room()
         return self._report()
+
+    def _make_room(self) -> None:
+        """In the logs."""
+        attempts, made = self.state.attempts, int(self.state.one[0]["made"])
+        self.state = growth.for_logs(self.state)
+        if attempts is not self.state.attempts:
+            self._logged.append(attempts[:made])
 
     def queued(self) -> int:
         """Messages accepted that have not left."""
@@ -123,15 +150,10 @@ class Compiled:
 
     def attempts(self) -> Table:
         """The record's table of attempts."""
-        rows = self.state.attempts[: int(self.state.one[0]["made"])]
-        messages = self.state.messages
-        found = {
-            "message": messages["id"][rows["message"]],
-            "at": rows["at"],
-            "next_hop": self.state.queues["hop"][messages["queue"][rows["message"]]],
-            "code": rows["code"],
-            "seconds": rows["seconds"],
-        }
+        parts = [*self._logged, self.state.attempts[: int(self.state.one[0]["made"])]]
+        made = {name: np.concatenate([part[name] for part in parts]) for name in ("message", "at", "code", "seconds")}
+        messages, number = self.state.messages, made["message"]
+        found = made | {"message": messages["id"][number], "next_hop": self.state.queues["hop"][messages["queue"][number]]}
         return {name: found[name].astype(column.dtype) for name, column in SCHEMA["attempts"].items()}
 
     def release(self) -> tuple[Ints, Table, Table]:
@@ -141,22 +163,23 @@ class Compiled:
         stays = rows["place"] != kernel.GONE
         gone = np.flatnonzero(~stays)
         messages, attempts = self._table(rows[gone]), self.attempts()
-        number = np.append(np.cumsum(stays) - 1, NONE).astype(np.int32)  # -1, for none, is the last
+        number = _numbers(stays)
         kept = rows[stays]
-        linked = (kept["place"] == kernel.READY) | ((kept["place"] == kernel.ALONE) & (kept["line"] >= 0))
+        linked = (kept["place"] == kernel.READY) | ((kept["place"] == kernel.ALONE) & (kept["line"] < kernel.IN_HEAP))
         for name in ("prev", "next"):
-            kept[name][linked] = number[kept[name][linked]]
+            kept[name][linked] = _renumbered(kept[name][linked], number)
         for ends in (state.queues, state.lines):
-            ends["head"], ends["tail"] = number[ends["head"]], number[ends["tail"]]
+            ends["head"], ends["tail"] = _renumbered(ends["head"], number), _renumbered(ends["tail"], number)
         under_way = state.under_way["message"][: int(one["under_way"])]
-        under_way[:] = number[under_way]
+        under_way[:] = _renumbered(under_way, number)
         if self.rules.family is retry.Family.MESSAGE:
-            state.waits[: int(one["waits"])] = number[state.waits[: int(one["waits"])]]
+            state.waits[: int(one["waits"])] = _renumbered(state.waits[: int(one["waits"])], number)
         for name in ("accepted", "expiring", "delaying"):
             one[name] = stays[: int(one[name])].sum()
         state.messages[: len(kept)] = kept
         state.messages[len(kept) : len(rows)] = 0
         one["submitted"], one["left"], one["late"], one["made"] = len(kept), 0, 0, 0
+        self._logged.clear()
         self._read = [0, 0]
         self._forget_queues()
         return gone, messages, attempts
@@ -164,7 +187,7 @@ class Compiled:
     def _forget_queues(self) -> None:
         """Where most queues are empty and remember nothing, those are set up anew should they be needed again."""
         state, one = self.state, self.state.one[0]
-        rows = state.queues[: len(self._numbers)]
+        rows = state.queues[: self._hops.count]
         idle = (rows["flags"] & (kernel.EXISTS | kernel.ASLEEP | kernel.ICED | kernel.ASKS)) == kernel.EXISTS
         idle &= (rows["ready"] + rows["alone"] + rows["open"] == 0) & (rows["emptied"] + self.rules.forget_after <= one["now"])
         if self.rules.family is retry.Family.MESSAGE:
@@ -174,71 +197,60 @@ class Compiled:
         if one["frozen"]:  # a new queue would be, these are not
             return
         stays = ~idle
-        number = np.append(np.cumsum(stays) - 1, NONE).astype(np.int32)
+        number = _numbers(stays)
         kept = rows[stays]
-        asleep, asks = kept["line"] >= 0, (kept["flags"] & kernel.ASKS) != 0
+        asleep, asks = kept["line"] < kernel.IN_HEAP, (kept["flags"] & kernel.ASKS) != 0
         for names, linked in ((("prev", "next"), asleep), (("earlier", "later"), asks)):
             for name in names:
-                kept[name][linked] = number[kept[name][linked]]
+                kept[name][linked] = _renumbered(kept[name][linked], number)
         for name in ("head", "tail"):
-            state.naps[name] = number[state.naps[name]]
+            state.naps[name] = _renumbered(state.naps[name], number)
         for name in ("asking", "last_asking", "resubmits", "last_resubmit"):
-            one[name] = number[one[name]]
+            one[name] = _renumbered(one[name], number)
         if self.rules.family is retry.Family.QUEUE:
-            state.waits[: int(one["waits"])] = number[state.waits[: int(one["waits"])]]
+            state.waits[: int(one["waits"])] = _renumbered(state.waits[: int(one["waits"])], number)
         if len(state.resubmits):
             entries = state.resubmits[: len(rows)][stays]
             waits = np.isfinite(entries["at"])
             for name in ("prev", "next"):
-                entries[name][waits] = number[entries[name][waits]]
+                entries[name][waits] = _renumbered(entries[name][waits], number)
             state.resubmits[: len(kept)] = entries
         messages = state.messages[: int(one["submitted"])]
-        messages["queue"] = number[messages["queue"]]
+        messages["queue"] = _renumbered(messages["queue"], number)
         first = np.cumsum(kept["edges"]) - kept["edges"]
         edges = state.edges[np.repeat(kept["edge"] - first, kept["edges"]) + np.arange(kept["edges"].sum())]
         kept["edge"] = first
         state.queues[: len(kept)] = kept
         state.queues[len(kept) : len(rows)] = 0
-        self._numbers = {hop: n for n, hop in enumerate(kept["hop"].tolist())}
+        self._hops.restart(state.queues[: len(kept)])
+        self._edges = len(edges)
         self.state = state._replace(edges=edges)
 
     # Filling.
 
-    def _queues(self, hops: Ints) -> Ints:
-        """The queue of each message; new ones are set up, in order of their next hops."""
-        known = self._numbers
-        different, where = np.unique(hops, return_inverse=True) if len(hops) > _MANY else (hops, None)  # else it is not worth it
-        listed = different.tolist()
-        new = sorted({hop for hop in listed if hop not in known})
-        if new:
-            first = len(known)
-            known.update(zip(new, range(first, first + len(new)), strict=True))
-            self._set_up(first, np.array(new, dtype=np.int64))
-        numbers = np.fromiter(map(known.__getitem__, listed), np.int64, len(listed))
-        return numbers if where is None else numbers[where]
+    def _queues(self, hops: Ints) -> Array:
+        """The queue of each message; new ones are set up."""
+        first = self._hops.count
+        numbers, new = self._hops.numbers(hops, self.state.queues)
+        if len(new):
+            self._set_up(first, new)
+        return numbers
 
     def _set_up(self, first: int, hops: Ints) -> None:
         found = self.outside.destinations(hops)
-        state, last = self.state, first + len(hops)
+        state, last, edges = self.state, first + len(hops), self._edges
         state = state._replace(queues=growth.grown(state.queues, last))
         rows = state.queues[first:last]
-        rows["hop"] = hops
-        rows["emptied"] = np.nan
-        for name in ("head", "tail", "episode", "prev", "next", "earlier", "later", "line"):
-            rows[name] = NONE
-        edges = len(state.edges)
-        rows["edge"], rows["edges"] = edges + found.first[:-1], np.diff(found.first)
-        rows["code"], rows["bad"], rows["times"], rows["greylists"], rows["lists"] = (
-            found.code,
-            found.bad,
-            found.times,
-            found.greylists,
-            found.lists,
-        )
-        rows["detour"] = found.detour > 0.0
+        _set(rows, _NEW_QUEUE)
+        rows["hop"], rows["code"], rows["bad"], rows["times"] = hops, found.code, found.bad, found.times
+        rows["greylists"], rows["lists"], rows["detour"] = found.greylists, found.lists, found.detour > 0.0
+        rows["edge"], rows["edges"] = edges + found.first[:-1], found.first[1:] - found.first[:-1]
         if len(found.edges):
-            state = state._replace(edges=np.concatenate([state.edges, found.edges]))
+            self._edges += len(found.edges)
+            state = state._replace(edges=growth.grown(state.edges, self._edges))
+            state.edges[edges : self._edges] = found.edges
         state.one[0]["detour"] = max(float(state.one[0]["detour"]), float(found.detour.max(initial=0.0)))
+        self._greylisted |= bool(found.greylists.any())
         if found.last is not None:
             assert found.meets is not None
             assert found.ends is not None
@@ -257,11 +269,12 @@ class Compiled:
             state.resubmits["at"][first:last] = np.inf
         self.state = growth.scratch(state._replace(fresh=growth.grown(state.fresh, len(state.queues))))
 
-    def _meeting(self, mail: Mail, queue: Ints) -> Ints:
+    def _meet(self, rows: Array, mail: Mail) -> None:
         """The pair of each message: what a greylisting host, or a smarthost, remembers."""
-        pairs = np.full(len(mail), NONE, dtype=np.int64)
-        chosen = range(len(mail)) if self._relayed else np.flatnonzero(self.state.queues["greylists"][queue]).tolist()
-        known, recipients = self._pairs, []
+        if not self._relayed and not self._greylisted:
+            return
+        chosen = range(len(mail)) if self._relayed else np.flatnonzero(self.state.queues["greylists"][rows["queue"]]).tolist()
+        known, recipients, pair = self._pairs, [], rows["pair"]
         for i in chosen:
             recipient = int(mail.recipient[i])
             key = (0 if self._relayed else int(mail.sender[i]), recipient)
@@ -269,19 +282,18 @@ class Compiled:
             if number is None:
                 number = known[key] = len(known)
                 recipients.append(recipient)
-            pairs[i] = number
+            pair[i] = number
         if recipients:
             first, last = len(known) - len(recipients), len(known)
             self.state = self.state._replace(pairs=growth.grown(self.state.pairs, last))
             self.state.pairs["met"][first:last] = np.nan
             self.state.pairs["recipient"][first:last] = recipients
-        return pairs
 
     def _put_acts(self) -> None:
         rows = np.zeros(len(self._waiting), kernel.ACT)
         for row, act in zip(rows, self._waiting, strict=True):
             row["deed"], row["only_in_retry"], row["report"] = kernel.DEEDS[act.deed], act.only_in_retry, act.report
-            row["kinds"] = NONE if act.kinds is None else sum(1 << int(kind) for kind in act.kinds)
+            row["kinds"] = kernel.ANY if act.kinds is None else sum(1 << int(kind) for kind in act.kinds)
             row["connections"], row["per_hop"] = act.connections or 0, act.connections_per_hop or 0
         self._waiting.clear()
         self.state.one[0]["acts"] = len(rows)
@@ -294,3 +306,19 @@ class Compiled:
         self._read = [int(one["left"]), int(one["late"])]
         when, outcome, dsn = (state.messages[name][settled] for name in ("when", "outcome", "dsn"))
         return Report(settled, when, outcome, dsn, late, state.messages["accepted"][late] + float(one["delay_notice"]))
+
+
+def _numbers(stays: npt.NDArray[np.bool_]) -> Array:
+    """The new number of each that stays; and, as the last, NONE."""
+    return np.append(np.cumsum(stays) - 1, NONE).astype(np.uint32)
+
+
+def _renumbered(links: Array, number: Array) -> Array:
+    """By their new numbers, what is linked by number; NONE stays NONE."""
+    return number[np.minimum(links, len(number) - 1)]
+
+
+def _set(rows: Array, one: Array) -> None:
+    """Make all rows like one. As plain bytes: field by field numpy takes several times as long."""
+    plain = np.dtype((np.void, one.itemsize))
+    rows.view(plain)[:] = one.view(plain)

@@ -25,7 +25,15 @@ ENGINES: Final[tuple[Asked, ...]] = ("simpy", "kernel", "auto")
 # Attempts that the reference makes in the time in which machine code is read, and made; both measured (docs/performance.md).
 _READING: Final = 60_000
 _MAKING: Final = 1_500_000
-_INDEX: Final = "kernel.play-*.nbi"
+# What is compiled is decided by these files of the package.
+_SOURCES: Final = (
+    "server/transport/kernel.py",
+    "policy/retry.py",
+    "mail.py",
+    "record.py",
+    "streams.py",
+    "units.py",
+)
 
 _played = 0  # attempts expected of the reference in this process so far
 
@@ -78,7 +86,20 @@ def make_ready(rules: QueueRules, progress: Callable[[str, int, int], None]) -> 
 
 
 def _kept() -> bool:
-    """Is there machine code of the kernel on disk: beside it or, where numba is told so or that cannot be written, elsewhere?"""
-    own = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "numba")
-    elsewhere = os.environ.get("NUMBA_CACHE_DIR") or own
-    return any(Path(__file__).with_name("__pycache__").glob(_INDEX)) or any(Path(elsewhere).glob(f"*/{_INDEX}"))
+    """Is there machine code of the kernel on disk, of this Python and made since its rules were last changed: beside it or, where numba is
+    told so or that cannot be written, elsewhere?"""
+    package = Path(__file__).parents[2]
+    changed = max((package / source).stat().st_mtime for source in _SOURCES)
+    index = f"kernel.play-*.py{sys.version_info.major}{sys.version_info.minor}*.nbi"
+    elsewhere = os.environ.get("NUMBA_CACHE_DIR") or _cache()
+    found = [*Path(__file__).with_name("__pycache__").glob(index), *Path(elsewhere).glob(f"*/{index}")]
+    return any(path.stat().st_mtime >= changed for path in found)
+
+
+def _cache() -> str:
+    """Where numba keeps what it cannot write beside its source, on Windows, macOS and elsewhere."""
+    if sys.platform == "win32":
+        return os.path.join(os.environ.get("LOCALAPPDATA", ""), "numba", "Cache")
+    if sys.platform == "darwin":
+        return os.path.expanduser("~/Library/Caches/numba")
+    return os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "numba")

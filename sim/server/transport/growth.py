@@ -15,7 +15,7 @@ __all__ = ["for_connections", "for_logs", "for_messages", "grown", "scratch"]
 
 _ROOM: Final = 1024  # the least that an array grows to
 _LINE: Final = 64  # bytes of a line of cache
-_MUCH: Final = 1_000_000  # attempts for which there is room at first, where there may be so many
+_MUCH: Final = 500_000  # the most attempts in one array
 
 
 def grown(array: Array, count: int) -> Array:
@@ -55,7 +55,7 @@ def for_connections(state: State, limit: int) -> State:
         return state
     connections = np.zeros(wanted, kernel.CONNECTION)
     connections[:had] = state.connections
-    free, under_way = np.zeros(wanted, np.int32), np.zeros(wanted, kernel.ENDING)
+    free, under_way = np.zeros(wanted, np.uint32), np.zeros(wanted, kernel.ENDING)
     one = state.one[0]
     count = int(one["free"])
     free[:count] = state.free[:count]
@@ -69,17 +69,19 @@ def scratch(state: State) -> State:
     """For what the kernel puts down while it plays."""
     room = max(len(state.messages), len(state.queues), len(state.connections))
     if room > len(state.due):
-        state = state._replace(due=np.zeros(room, np.int32))
+        state = state._replace(due=np.zeros(room, np.uint32))
     if len(state.waits) and len(state.waits) < room:
         state = state._replace(waits=grown(state.waits, room))
     return state
 
 
 def for_logs(state: State) -> State:
-    """For more attempts or episodes, whichever have not the room that an instant may need."""
+    """For more attempts or episodes, whichever have not the room that an instant may need. Attempts have an empty array then: whoever wants
+    the ones so far keeps the array that there was."""
     one = state.one[0]
-    attempts, episodes = len(state.attempts), len(state.episodes)
+    attempts, episodes = len(state.attempts), int(one["episodes"]) + len(state.queues) + len(state.connections)
     if int(one["made"]) + len(state.connections) > attempts:
-        attempts = max(int(one["made"]) + len(state.connections) + _ROOM, 2 * attempts, min(32 * len(state.messages), _MUCH))
-    episodes = max(episodes, int(one["episodes"]) + len(state.queues) + len(state.connections) + _ROOM)
-    return state._replace(attempts=grown(state.attempts, attempts), episodes=grown(state.episodes, episodes))
+        room = min(_MUCH, max(2 * attempts, 32 * len(state.messages), _ROOM))
+        state = state._replace(attempts=np.zeros(room + len(state.connections), kernel.ATTEMPT))
+        one["made"] = 0
+    return state._replace(episodes=grown(state.episodes, episodes))

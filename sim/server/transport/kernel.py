@@ -9,8 +9,8 @@ fixed length. Mail in a queue and everything in a line is linked by number, so i
 is void is left behind. What is due at one instant is taken rank by rank, and sorted by (next hop, id) where it is more than one.
 
 All state is in the structured arrays of `State`; the functions change it in place. They are called with numbers of messages, queues and
-connections, NONE for none. Arrays grow between calls: `play` comes back with FULL before it begins an instant for which there might be no
-room in the logs, and is called again.
+connections, NONE for none. Numbers are unsigned: of a signed index it is asked each time whether it counts from the end. Arrays grow
+between calls: `play` comes back with FULL before it begins an instant for which there might be no room in the logs, and is called again.
 """
 
 from __future__ import annotations
@@ -34,11 +34,13 @@ from sim.record import EndedBy
 from sim.streams import Draw
 from sim.units import HOUR, Floats, Seconds
 
-__all__ = ["DONE", "FULL", "State", "play"]
+__all__ = ["DONE", "FULL", "State", "kept", "play"]
 
 Array = np.ndarray[Any, Any]
 F = TypeVar("F", bound=Callable[..., Any])
-NONE: Final = -1
+Number: Final[Any] = np.uint32
+NONE: Final = 0xFFFFFFFF  # no message, queue, connection or episode
+ANY: Final = -1  # next hop of a spell; kinds of an act
 
 
 def _compiled(function: F) -> F:
@@ -47,7 +49,7 @@ def _compiled(function: F) -> F:
     return numba.njit(_nrt=False, error_model="numpy", forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
 
 
-def _kept(function: F) -> F:
+def kept(function: F) -> F:
     """Compiled once, and kept on disk for the next start where that is possible."""
     try:
         return numba.njit(cache=True, _nrt=False, error_model="numpy")(function)
@@ -65,18 +67,18 @@ MESSAGE: Final = np.dtype(
         ("waited", "f8"),
         ("held", "f8"),  # seconds of connections
         ("id", "i8"),
-        ("queue", "i4"),
-        ("prev", "i4"),  # in its queue, or in a line; its place in a heap; UNDER_WAY: the connection
-        ("next", "i4"),
+        ("queue", "u4"),
+        ("prev", "u4"),  # in its queue, or in a line; its place in a heap; UNDER_WAY: the connection
+        ("next", "u4"),
         ("attempts", "i4"),
         ("failures", "i4"),
         ("place", "u1"),
-        ("line", "i1"),
+        ("line", "u1"),
         ("code", "u1"),
         ("doomed", "u1"),  # a Dsn, or SPARED
         ("first", "f8"),  # attempt
         ("deferred", "f8"),
-        ("pair", "i4"),  # who meet: sender and recipient, where the next hop greylists; the recipient, where it is a smarthost
+        ("pair", "u4"),  # who meet: sender and recipient, where the next hop greylists; the recipient, where it is a smarthost
         ("size", "i4"),
         ("suspended", "i4"),
         ("outcome", "u1"),
@@ -90,23 +92,23 @@ QUEUE: Final = np.dtype(
         ("since", "f8"),  # nothing has stood ready for longer
         ("emptied", "f8"),
         ("when", "f8"),  # asleep until; where the message retries, dead until
-        ("head", "i4"),  # of what stands ready
-        ("tail", "i4"),
+        ("head", "u4"),  # of what stands ready
+        ("tail", "u4"),
         ("ready", "i4"),  # how many
         ("alone", "i4"),
         ("open", "i4"),
         ("failures", "i4"),
-        ("episode", "i4"),
-        ("earlier", "i4"),  # in the line for a connection
-        ("later", "i4"),
+        ("episode", "u4"),
+        ("earlier", "u4"),  # in the line for a connection
+        ("later", "u4"),
         ("flags", "u1"),
-        ("line", "i1"),
+        ("line", "u1"),
         ("code", "u1"),  # what every connection meets; NONE: it alternates between OK and `bad`
         ("greylists", "u1"),
         ("hop", "i8"),
-        ("prev", "i4"),  # in the line that it sleeps in
-        ("next", "i4"),
-        ("edge", "i4"),  # its first
+        ("prev", "u4"),  # in the line that it sleeps in
+        ("next", "u4"),
+        ("edge", "u4"),  # its first
         ("edges", "i4"),
         ("bad", "u1"),
         ("times", "u1"),
@@ -116,17 +118,17 @@ QUEUE: Final = np.dtype(
     ]
 )
 COUNTER: Final = np.dtype([("seconds", "f8"), ("last", "i4"), ("made", "i4"), ("meets", "u1"), ("ends", "u1")], align=True)
-RESUBMISSION: Final = np.dtype([("at", "f8"), ("prev", "i4"), ("next", "i4")])
+RESUBMISSION: Final = np.dtype([("at", "f8"), ("prev", "u4"), ("next", "u4")])
 PAIR: Final = np.dtype([("met", "f8"), ("recipient", "i8"), ("asked", "i8")])
 SPELL: Final = np.dtype([("hop", "i8"), ("since", "f8"), ("until", "f8"), ("code", "i8")])
 CONNECTION: Final = np.dtype([("seconds", "f8"), ("carried", "i4"), ("code", "i4")])
-ENDING: Final = np.dtype([("when", "f8"), ("message", "i8")])  # an attempt under way
-LINE: Final = np.dtype([("wait", "f8"), ("head", "i4"), ("tail", "i4")])
-ASKING: Final = np.dtype([("id", "i8"), ("queue", "i8")])
+ENDING: Final = np.dtype([("when", "f8"), ("message", "u4")], align=True)  # an attempt under way
+LINE: Final = np.dtype([("wait", "f8"), ("head", "u4"), ("tail", "u4")])
+ASKING: Final = np.dtype([("id", "i8"), ("queue", "u4")])
 EPISODE: Final = np.dtype(
     [("hop", "i8"), ("since", "f8"), ("until", "f8"), ("seconds", "f8"), ("failures", "i4"), ("code", "u1"), ("ended", "u1")], align=True
 )
-ATTEMPT: Final = np.dtype([("at", "f8"), ("seconds", "f8"), ("message", "i4"), ("code", "u1")])
+ATTEMPT: Final = np.dtype([("at", "f8"), ("seconds", "f8"), ("message", "u4"), ("code", "u1")])
 ACT: Final = np.dtype([(name, "i8") for name in ("deed", "only_in_retry", "kinds", "report", "connections", "per_hop")])
 
 
@@ -140,7 +142,8 @@ def _texts(*modules: ModuleType) -> int:
 
 # What is kept on disk is found by the text of this file and by the types of the arguments. So the texts of others that decide what is
 # compiled, the rules and the numbers of codes and dice, are in the name of a field.
-_RULES: Final = _texts(retry, mail, record, streams, units)
+DECIDE: Final = (retry, mail, record, streams, units)
+_RULES: Final = _texts(*DECIDE)
 ONE: Final = np.dtype(
     [
         (f"rules_{_RULES:08x}", "i8"),
@@ -163,7 +166,7 @@ ONE: Final = np.dtype(
                 "throttle",
                 # and what is
                 "now",
-                "wakes",  # nothing that waits does before
+                "wakes",  # no wait ends before
             )
         ),
         *(
@@ -185,7 +188,14 @@ ONE: Final = np.dtype(
                 "counting",
                 "relayed",
                 "key",
-                # and what is
+                "taken",
+                "first_taken",
+            )
+        ),
+        *(
+            (name, "u4")
+            for name in (
+                # what is: numbers and counts
                 "submitted",
                 "accepted",
                 "expiring",  # the next one whose lifetime ends
@@ -206,8 +216,6 @@ ONE: Final = np.dtype(
                 "last_resubmit",
                 "frozen",
                 "acts",
-                "taken",
-                "first_taken",
                 "due",
             )
         ),
@@ -231,17 +239,17 @@ class State(NamedTuple):
     lengths: Floats  # of attempts, by Code
     taken: Floats  # by a smarthost within the hour: a ring
     connections: Array
-    free: Array  # int32: connections that are not
+    free: Array  # uint32: connections that are not
     under_way: Array  # ENDING: attempts, a heap by their end
     lines: Array  # of messages that wait alone; the first of fixed length, or each of one scan
     naps: Array  # lines of queues that sleep
-    waits: Array  # int32: what waits for no fixed length, a heap by end
+    waits: Array  # uint32: what waits for no fixed length, a heap by end
     fresh: Array  # ASKING: queues that ask since this instant, a heap by id
-    due: Array  # int32
+    due: Array  # uint32
     episodes: Array
     attempts: Array
-    left: Array  # int32: messages in order of leaving
-    late: Array  # int32: messages whose delay notice was due
+    left: Array  # uint32: messages in order of leaving
+    late: Array  # uint32: messages whose delay notice was due
     acts: Array
 
 
@@ -258,7 +266,7 @@ DEEDS: Final = {Deed.FREEZE: FREEZE, Deed.THAW: THAW, Deed.FORCE_RETRY: FORCE_RE
 COMING, READY, ALONE, UNDER_WAY, GONE = 0, 1, 2, 3, 4  # where a message is
 EXISTS, ACTIVE, ASLEEP, ICED, ASKS, FRESHLY, TOUCHED = 1, 2, 4, 8, 16, 32, 64  # flags of a queue
 SPARED: Final = 255
-IN_HEAP: Final = -2  # instead of a line
+NO_LINE, IN_HEAP = 255, 254  # instead of a line
 DONE, FULL = 0, 1
 
 # Plain numbers, as the compiler takes them.
@@ -310,7 +318,7 @@ def _connects(s: State, q: int) -> int:
     one, queue = s.one[0], s.queues[q]
     for k in range(len(s.spells)):
         spell = s.spells[k]
-        if spell.since <= one.now < spell.until and (spell.hop == NONE or spell.hop == queue.hop):
+        if spell.since <= one.now < spell.until and (spell.hop == ANY or spell.hop == queue.hop):
             return spell.code
     if one.counting:
         counter = s.counters[q]
@@ -447,17 +455,17 @@ def _out_of(items: Array, lines: Array, i: int) -> None:
         line.tail = item.prev
     else:
         items[item.next].prev = item.prev
-    item.line = NONE
+    item.line = NO_LINE
 
 
 @_compiled
 def _up(items: Array, heap: Array, k: int) -> None:
     """Put the k-th of a heap where its time belongs, towards the front. Each item knows its place, in `prev`."""
-    i = heap[k]
+    i, k = heap[k], Number(k)
     while k > 0 and items[i].when < items[heap[(k - 1) >> 1]].when:
         heap[k] = heap[(k - 1) >> 1]
         items[heap[k]].prev = k
-        k = (k - 1) >> 1
+        k = Number((k - 1) >> 1)
     heap[k] = i
     items[i].prev = k
 
@@ -465,13 +473,13 @@ def _up(items: Array, heap: Array, k: int) -> None:
 @_compiled
 def _down(items: Array, heap: Array, count: int, k: int) -> None:
     """The same, towards the back."""
-    i = heap[k]
+    i, k = heap[k], Number(k)
     while True:
-        child = 2 * k + 1
+        child = Number(2 * k + 1)
         if child >= count:
             break
         if child + 1 < count and items[heap[child + 1]].when < items[heap[child]].when:
-            child += 1
+            child = Number(child + 1)
         if items[i].when <= items[heap[child]].when:
             break
         heap[k] = heap[child]
@@ -500,6 +508,7 @@ def _sets_in(s: State, items: Array, lines: Array, i: int, seconds: Seconds, fix
     """A message alone, or a queue, begins to wait. Lines of a fixed length are found by it, those of a scan by its number."""
     one, item = s.one[0], items[i]
     item.when = one.now + seconds
+    one.wakes = min(one.wakes, item.when)
     if fixed:
         for n in range(len(lines)):
             if lines[n].wait == seconds:
@@ -522,8 +531,8 @@ def _ceases(s: State, items: Array, lines: Array, i: int) -> None:
     if item.line == IN_HEAP:
         _pulled(items, s.waits, one.waits, item.prev)
         one.waits -= 1
-        item.line = NONE
-    elif item.line != NONE:
+        item.line = NO_LINE
+    elif item.line != NO_LINE:
         _out_of(items, lines, i)
 
 
@@ -531,6 +540,7 @@ def _ceases(s: State, items: Array, lines: Array, i: int) -> None:
 def _resubmit_later(s: State, q: int) -> None:
     one, entry = s.one[0], s.resubmits[q]
     entry.at, entry.next, entry.prev = one.now + one.resubmit_after, NONE, one.last_resubmit
+    one.wakes = min(one.wakes, entry.at)
     if one.last_resubmit == NONE:
         one.resubmits = q
     else:
@@ -747,14 +757,14 @@ def _ask_freshly(s: State, q: int, id: int) -> None:
     one.fresh += 1
     while k > 0 and id < s.fresh[(k - 1) >> 1].id:
         s.fresh[k] = s.fresh[(k - 1) >> 1]
-        k = (k - 1) >> 1
+        k = Number((k - 1) >> 1)
     s.fresh[k].id, s.fresh[k].queue = id, q
 
 
 @_compiled
 def _first_fresh(s: State, k: int) -> int:
     """The k-th of the queues that ask since this instant, taken out; the first has the smallest id."""
-    one = s.one[0]
+    one, k = s.one[0], Number(k)
     q = s.fresh[k].queue
     one.fresh -= 1
     id, moved = s.fresh[one.fresh].id, s.fresh[one.fresh].queue
@@ -762,13 +772,13 @@ def _first_fresh(s: State, k: int) -> int:
         return q
     while k > 0 and id < s.fresh[(k - 1) >> 1].id:
         s.fresh[k] = s.fresh[(k - 1) >> 1]
-        k = (k - 1) >> 1
+        k = Number((k - 1) >> 1)
     while True:
-        child = 2 * k + 1
+        child = Number(2 * k + 1)
         if child >= one.fresh:
             break
         if child + 1 < one.fresh and s.fresh[child + 1].id < s.fresh[child].id:
-            child += 1
+            child = Number(child + 1)
         if id <= s.fresh[child].id:
             break
         s.fresh[k] = s.fresh[child]
@@ -867,7 +877,7 @@ def _begins(s: State, when: Seconds, m: int) -> None:
     k = one.under_way
     one.under_way += 1
     while k > 0 and when < heap[(k - 1) >> 1].when:
-        parent = (k - 1) >> 1
+        parent = Number((k - 1) >> 1)
         heap[k].when, heap[k].message = heap[parent].when, heap[parent].message
         k = parent
     heap[k].when, heap[k].message = when, m
@@ -875,21 +885,21 @@ def _begins(s: State, when: Seconds, m: int) -> None:
 
 @_compiled
 def _first_to_end(s: State) -> int:
-    """The message whose attempt ends first, taken out."""
+    """The message whose attempt ends first, taken out: the gap goes to the back, always to the sooner child, and the last one from there to
+    its place, which is seldom far."""
     one, heap = s.one[0], s.under_way
-    first, k = heap[0].message, 0
+    first, k, child = heap[0].message, Number(0), Number(1)
     one.under_way -= 1
     when, m = heap[one.under_way].when, heap[one.under_way].message
-    while True:
-        child = 2 * k + 1
-        if child >= one.under_way:
-            break
-        if child + 1 < one.under_way and heap[child + 1].when < heap[child].when:
-            child += 1
-        if when <= heap[child].when:
-            break
+    while child < one.under_way:
+        # one beyond the last may be compared: it is the last itself, and its place is here
+        child = Number(child + (heap[child + 1].when < heap[child].when))
         heap[k].when, heap[k].message = heap[child].when, heap[child].message
-        k = child
+        k, child = child, Number(2 * child + 1)
+    while k > 0 and when < heap[(k - 1) >> 1].when:
+        parent = Number((k - 1) >> 1)
+        heap[k].when, heap[k].message = heap[parent].when, heap[parent].message
+        k = parent
     heap[k].when, heap[k].message = when, m
     return first
 
@@ -1027,7 +1037,7 @@ def _act_on_mail(s: State, act: Any) -> None:
         if not s.queues[message.queue].flags & TOUCHED:
             continue
         if act.deed == DELETE:
-            chosen = message.place != GONE and (act.kinds == NONE or act.kinds >> (message.id & 15) & 1)
+            chosen = message.place != GONE and (act.kinds == ANY or act.kinds >> (message.id & 15) & 1)
         else:
             chosen = message.place == ALONE
         if chosen:
@@ -1217,8 +1227,8 @@ def _mail_comes(s: State) -> None:
 
 
 @_compiled
-def _next(s: State) -> Seconds:
-    """The next time at which something is due; and, noted, at which a wait ends."""
+def _wakes(s: State) -> Seconds:
+    """When the next wait ends."""
     one = s.one[0]
     at = math.inf
     for n in range(len(s.naps)):
@@ -1231,7 +1241,18 @@ def _next(s: State) -> Seconds:
         at = min(at, s.queues[s.waits[0]].when if one.family == BY_QUEUE else s.messages[s.waits[0]].when)
     if one.resubmits != NONE:
         at = min(at, s.resubmits[one.resubmits].at)
-    one.wakes = at
+    return at
+
+
+@_compiled
+def _next(s: State) -> Seconds:
+    """The next time at which something is due."""
+    one = s.one[0]
+    if one.acts > 0:
+        return one.now
+    if one.wakes <= one.now:  # these are over
+        one.wakes = _wakes(s)
+    at = one.wakes
     if one.under_way > 0 and s.under_way[0].when < at:
         at = s.under_way[0].when
     if one.accepted < one.submitted and s.messages[one.accepted].accepted < at:
@@ -1246,10 +1267,10 @@ def _next(s: State) -> Seconds:
             one.delaying += 1
         if one.delaying < one.accepted:
             at = min(at, s.messages[one.delaying].accepted + one.delay_notice)
-    return one.now if one.acts > 0 else at
+    return at
 
 
-@_kept
+@kept
 def play(s: State, until: Seconds) -> int:
     """Play everything before `until`. DONE, or FULL where the logs of attempts and episodes need more room."""
     one = s.one[0]

@@ -12,6 +12,7 @@ from sim.mail import PERMANENT, Code
 from sim.policy import retry
 from sim.policy.retry import QueueRules
 from sim.server.transport import kernel
+from sim.server.transport.hops import Hops
 from sim.server.transport.kernel import NONE, Array, State
 
 __all__ = ["empty", "warm_up"]
@@ -20,7 +21,8 @@ _LINES: Final = 100  # of more than these, a heap is quicker; below 128, since a
 
 
 def warm_up(rules: QueueRules) -> None:
-    """Read the machine code, or make it: an empty transport is played."""
+    """Read the machine code, or make it: an empty transport is played, and no next hop looked up."""
+    Hops().numbers(np.zeros(0, dtype=np.int64), np.zeros(0, kernel.QUEUE))
     kernel.play(empty(rules, Manner(0, 0.0, 1.0, 0.0, tuple(0.0 for _ in Code))), 0.0)
 
 
@@ -60,13 +62,13 @@ def empty(rules: QueueRules, manner: Manner) -> State:
     spells = np.zeros(len(manner.spells), kernel.SPELL)
     for row, spell in zip(spells, manner.spells, strict=True):
         row["hop"], row["since"], row["until"], row["code"] = (
-            NONE if spell.hop is None else spell.hop,
+            kernel.ANY if spell.hop is None else spell.hop,
             spell.since,
             spell.until,
             spell.code,
         )
     lines, naps = _lines(rules)
-    none = np.zeros(0, np.int32)
+    none = np.zeros(0, np.uint32)
     return State(
         one=one,
         params=np.array(rules.params, dtype=np.float64),
