@@ -30,7 +30,7 @@ _SOURCES: Final = (
     "server/transport/kernel.py",
     "policy/retry.py",
     "mail.py",
-    "record.py",
+    "record/schema.py",
     "streams.py",
     "units.py",
 )
