@@ -206,7 +206,7 @@ class Sent:
         first, count = self._count, self._count + sum(map(len, parts))
         if count > len(self._rows):
             rows = np.zeros(max(1024, count, len(self._rows) * 3 // 2), BORN)
-            rows[: self._count] = self.rows
+            rows[: self._count].view(_WHOLE)[:] = self.rows.view(_WHOLE)
             self._rows = rows
         self._count, added = count, self._rows[first:count]
         for part, place in zip(parts, places, strict=True):
@@ -239,17 +239,19 @@ def _in_order(first: Table, chosen: Ints | None, others: Sequence[Table]) -> Tab
     )
     others = [other for other in others if len(other["id"])]
     lengths = [len(other["id"]) for other in others]
-    blocks = _blocks(order(at, id), chosen, len(at) - sum(lengths), lengths)
+    count = len(at) - sum(lengths)
+    blocks = _blocks(order(at, id), chosen, count, lengths)
     table: Table = {}
     for name in list(first):  # column by column: a large table is never there twice
         column, rest = first.pop(name), [other.pop(name) for other in others]
-        written = table[name] = np.empty(len(at), dtype=column.dtype)
+        written = table[name] = np.zeros(len(at), dtype=column.dtype)
+        constant = column[0] if count and column.strides == (0,) else None
         for block, source, theirs in blocks:
             piece = written[block]
-            if column.strides == (0,):
-                piece[...] = column[0]
-            elif len(column):
+            if count and constant is None:
                 column.take(source, out=piece, mode="clip")
+            elif constant:  # it is all zeros as it is
+                piece[...] = constant
             for values, (where, which) in zip(rest, theirs, strict=True):
                 piece[where] = values[which]
     return table
