@@ -117,7 +117,7 @@ class Host:
         edges = self._edges()
         begin = 0.0
         for end, rows in self.workload:
-            step = min(self.step, _step(end - begin, len(rows)))
+            step = self.step if self.tally is None else min(self.step, _step(end - begin, len(rows)))
             for moment in [*(edge for edge in edges if begin <= edge < end), end]:
                 while begin < moment:
                     until = min(moment, begin + step)
