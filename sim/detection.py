@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.counts import Steps
-from sim.mail import HERE, NULL_SENDER, Kind, among
+from sim.mail import HERE, NULL_SENDER, Ints, Kind, among
 from sim.record import Record, Table
 from sim.units import DAY, HOUR, Floats, Seconds
 
-__all__ = ["POLL", "RULES", "Alarm", "Rule", "alarm", "compromises"]
+__all__ = ["POLL", "RULES", "Alarm", "Rule", "alarm", "alarms", "compromises"]
 
 POLL: Final = 300.0  # seconds between two looks, where the run does not say
 _COMPROMISES: Final = ("cause infected-pc", "cause stolen-account", "cause open-relay", "cause reverse-ndr")
@@ -27,11 +27,29 @@ _COMPROMISES: Final = ("cause infected-pc", "cause stolen-account", "cause open-
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """An alarm rule: its limit by default, what it means, and from (record, limit) a count that exceeds 0 while it is met."""
+    """An alarm rule: its limit by default, what it means, and from (what is seen, limit) a count that exceeds 0 while it is met."""
 
     limit: float
     meaning: str
-    met: Callable[[Record, float], Steps]
+    met: Callable[[_Seen, float], Steps]
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the rules look at: the retry episodes, and columns of the messages that went to the outside."""
+
+    queues: Table
+    accepted_at: Floats
+    settled_at: Floats
+    sender: Ints
+    kind: npt.NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, record: Record) -> _Seen:
+        """Of a run."""
+        m = record.columns("messages")
+        out = np.flatnonzero((m["next_hop"] != HERE) & ~np.isnan(m["accepted_at"]))
+        return cls(record.columns("queues"), *(m[name][out] for name in ("accepted_at", "settled_at", "sender", "kind")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +78,16 @@ class Alarm:
 
 def alarm(record: Record, name: str) -> Alarm:
     """What the rule of that name shows over a run."""
-    rule, limits = RULES[name], record.run.alarms
+    return alarms(record, (name,))[name]
+
+
+def alarms(record: Record, names: Iterable[str] = ()) -> dict[str, Alarm]:
+    """What each rule shows over a run, or each of some."""
+    seen, limits = _Seen.of(record), record.run.alarms
     poll = limits.get("poll", POLL)
     times = np.arange(1, int(record.run.horizon / poll) + 1, dtype=np.float64) * poll
-    return Alarm(times, rule.met(record, limits.get(name, rule.limit)).before(times) > 0)
+    rules = {name: RULES[name] for name in names or RULES}
+    return {name: Alarm(times, rule.met(seen, limits.get(name, rule.limit)).before(times) > 0) for name, rule in rules.items()}
 
 
 def compromises(record: Record) -> list[tuple[Seconds, Seconds]]:
@@ -91,36 +115,26 @@ def _more_than(steps: Steps, limit: float) -> Steps:
     return Steps(steps.at, (steps.level > limit).astype(np.int64))
 
 
-def _outbound(m: Table) -> npt.NDArray[np.bool_]:
-    found: npt.NDArray[np.bool_] = (m["next_hop"] != HERE) & ~np.isnan(m["accepted_at"])
-    return found
+def _queues(seen: _Seen, limit: float) -> Steps:
+    return _more_than(Steps.of(seen.queues["since"], seen.queues["until"]), limit)
 
 
-def _queues(record: Record, limit: float) -> Steps:
-    q = record.columns("queues")
-    return _more_than(Steps.of(q["since"], q["until"]), limit)
+def _pending(seen: _Seen, limit: float) -> Steps:
+    return _more_than(Steps.of(seen.accepted_at, seen.settled_at), limit)
 
 
-def _pending(record: Record, limit: float) -> Steps:
-    m = record.columns("messages")
-    out = _outbound(m)
-    return _more_than(Steps.of(m["accepted_at"][out], m["settled_at"][out]), limit)
+def _oldest(seen: _Seen, limit: float) -> Steps:
+    old = ~(seen.settled_at <= seen.accepted_at + limit)
+    return Steps.of(seen.accepted_at[old] + limit, seen.settled_at[old])
 
 
-def _oldest(record: Record, limit: float) -> Steps:
-    m = record.columns("messages")
-    old = _outbound(m) & ~(m["settled_at"] <= m["accepted_at"] + limit)
-    return Steps.of(m["accepted_at"][old] + limit, m["settled_at"][old])
-
-
-def _by_sender(kinds: tuple[Kind, ...] | None) -> Callable[[Record, float], Steps]:
-    def met(record: Record, limit: float) -> Steps:
+def _by_sender(kinds: tuple[Kind, ...] | None) -> Callable[[_Seen, float], Steps]:
+    def met(seen: _Seen, limit: float) -> Steps:
         """How many senders have sent more than `limit` messages to the outside within the last hour."""
-        m = record.columns("messages")
-        which = _outbound(m) & (m["sender"] != NULL_SENDER)
+        which = seen.sender != NULL_SENDER
         if kinds is not None:
-            which &= among(m["kind"], kinds)
-        at, sender, n = m["accepted_at"][which], m["sender"][which], int(limit)
+            which &= among(seen.kind, kinds)
+        at, sender, n = seen.accepted_at[which], seen.sender[which], int(limit)
         if len(at) <= n:
             return Steps.of(np.zeros(0), np.zeros(0))
         order = np.lexsort((at, sender))

@@ -115,13 +115,15 @@ def _in_queues(record: Record) -> Table:
     """The messages to next hops that were ever in Retry."""
     m, q = record.columns("messages"), record.columns("queues")
     out = np.flatnonzero(m["next_hop"] != HERE)
-    which = out[np.isin(m["next_hop"][out], q["next_hop"])]
+    which = out[np.isin(m["next_hop"][out], q["next_hop"])] if len(q["next_hop"]) else out[:0]
     return {name: m[name][which] for name in ("kind", "caused_by", "sender", "next_hop", "accepted_at", "settled_at")}
 
 
 def _hung(messages: Table, queues: Table, at: Seconds) -> Ints:
     """Which messages stand at `at` in a queue that is in Retry."""
     retry = queues["next_hop"][(queues["since"] < at) & ~(queues["until"] < at)]
+    if not len(retry):
+        return np.zeros(0, dtype=np.int64)
     there = np.flatnonzero((messages["accepted_at"] < at) & ~(messages["settled_at"] < at))
     return there[np.isin(messages["next_hop"][there], retry)]
 

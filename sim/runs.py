@@ -5,6 +5,7 @@ Within a replication all policies share one workload and one world: common rando
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +24,7 @@ from sim.units import HOUR, Seconds
 
 __all__ = ["ROWS", "Task", "attempts", "cost", "rows", "run", "runs", "tallied"]
 
-_CHUNK = 100_000  # mailbox-hours of mail that are drawn and played at a time; results do not depend on it
+_CHUNK = 100_000  # mailbox-hours of mail that are drawn at a time where a run tallies; results do not depend on it
 ROWS = 3_000_000  # messages of a run above which those that nothing follows from are counted and have no row
 _ATTEMPTS = 50  # that a message to somebody who is away leads to, about, where all are answered: most go to hosts that answer nobody
 
@@ -76,16 +77,16 @@ def runs(scenario: Scenario, policies: Sequence[str], seed: int, replication: in
 def _hosts(scenario: Scenario, policies: Sequence[str], seed: int, replication: int, engine: Asked) -> Iterator[Host]:
     """Each of these runs, about to begin."""
     world = realise.world(scenario, seed, replication)
-    chunk = max(1, _CHUNK // scenario.document.office.mailboxes)
     gated = realise.attracted(scenario, seed, replication, world)
     if tallied(scenario):  # drawn anew for each policy: it would not fit into memory
+        chunk = max(1, _CHUNK // scenario.document.office.mailboxes)
         for policy in policies:
             tally = Tally()
             workload = realise.hours(scenario, seed, replication, world, chunk, tally)
             picked = chosen(engine, attempts(scenario, policy))
             yield Host(scenario, policy, seed, replication, world, workload, gated, picked, tally)
         return
-    small = list(realise.hours(scenario, seed, replication, world, chunk))
+    small = list(realise.hours(scenario, seed, replication, world, math.ceil(scenario.horizon / HOUR)))
     for policy in policies:
         picked = chosen(engine, attempts(scenario, policy))
         yield Host(scenario, policy, seed, replication, world, small, gated, picked)

@@ -32,11 +32,13 @@ def hung(messages: Table) -> Steps:
 def in_retry_with_autoreply(messages: Table, queues: Table) -> Steps:
     """Next hops in Retry that hold at least one autoreply."""
     m, q = messages, queues
-    which = autoreplies(m) & np.isin(m["next_hop"], q["next_hop"])
+    which = np.flatnonzero(autoreplies(m))
+    which = which[np.isin(m["next_hop"][which], q["next_hop"])]
     held: dict[int, list[tuple[float, float]]] = {}
-    order = np.flatnonzero(which)[np.argsort(m["accepted_at"][which], kind="stable")]
-    ends = np.where(np.isnan(m["settled_at"]), np.inf, m["settled_at"])
-    for hop, since, until in zip(m["next_hop"][order].tolist(), m["accepted_at"][order].tolist(), ends[order].tolist(), strict=True):
+    order = which[np.argsort(m["accepted_at"][which], kind="stable")]
+    settled = m["settled_at"][order]
+    ends = np.where(np.isnan(settled), np.inf, settled)
+    for hop, since, until in zip(m["next_hop"][order].tolist(), m["accepted_at"][order].tolist(), ends.tolist(), strict=True):
         spans = held.setdefault(hop, [])
         if spans and since <= spans[-1][1]:
             spans[-1] = (spans[-1][0], max(until, spans[-1][1]))

@@ -144,12 +144,12 @@ class Generators:
     counter-based, so a key is all there is to seed): the generator of the call before is no longer valid."""
 
     def __init__(self, seed: int, replication: int) -> None:
-        self._run = key(seed, replication)
-        self._bits = np.random.Philox(key=[self._run, 0])
+        self._bits = np.random.Philox(key=0)
         self._state = self._bits.state
+        self._key = self._state["state"]["key"] = np.array([key(seed, replication), 0], dtype=np.uint64)
         self._generator = np.random.Generator(self._bits)
 
     def __call__(self, purpose: Draw, block: int, hour: int) -> np.random.Generator:
-        self._state["state"]["key"] = np.array([self._run, key(purpose, block, hour)], dtype=np.uint64)
+        self._key[1] = key(purpose, block, hour)
         self._bits.state = self._state
         return self._generator

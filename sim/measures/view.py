@@ -46,11 +46,9 @@ class View:
     def notices(self) -> Bools:
         """Failure and delay notices that an absent user finds because of an autoreply."""
         m = self.messages
-        found: Bools = (
-            among(m["kind"], (Kind.FAILURE, Kind.DELAY))
-            & ((m["caused_by"] & 15) == Kind.AUTOREPLY)
-            & np.isin(m["recipient"], self.run.absent)
-        )
+        found: Bools = among(m["kind"], (Kind.FAILURE, Kind.DELAY))
+        some = np.flatnonzero(found)
+        found[some] = ((m["caused_by"][some] & 15) == Kind.AUTOREPLY) & np.isin(m["recipient"][some], self.run.absent)
         return found
 
     @cached_property
@@ -76,7 +74,7 @@ class View:
     @cached_property
     def alarms(self) -> dict[str, detection.Alarm]:
         """What each alarm rule shows."""
-        return {name: detection.alarm(self.record, name) for name in detection.RULES}
+        return detection.alarms(self.record)
 
     @cached_property
     def automatic(self) -> Bools:

@@ -1,8 +1,9 @@
-"""The clock and who acts when: hour after hour of arrivals, absences and changes in between, the transport advanced behind them.
+"""The clock and who acts when: step after step of arrivals, absences and changes in between, the transport advanced behind them.
 
-SimPy conducts. One process walks through the moments at which something may change (hours, edges of absences, changes); at each, all that
-came before it is delivered and played, and only then is the change made: what is seen at t is what happened before t. Where something
-that the transport does may come back as mail (a report to an outside sender), no step is longer than the time this takes.
+SimPy conducts. One process walks through the moments at which the transport is looked at or changed by hand; at each, all that came before
+it is delivered and played, and only then is the change made: what is seen at t is what happened before t. What the transport does not mind,
+who is away and who is answered, is looked up or switched while the mail of a step is delivered. Where something that the transport does may
+come back as mail (a report to an outside sender), no step is longer than the time this takes.
 """
 
 from __future__ import annotations
@@ -98,6 +99,7 @@ class Host:
         self.looks = {table: frozenset(breaker.looks(scenario.horizon)) for table, breaker in self.breakers.items()}
         self._adopt(policy)
         self.by_hand = deque(change for change in scenario.changes if change.act is not None)
+        self.switches = deque(change for change in scenario.changes if change.policy or change.replies is not None)
         self.pending: list[Born] = []
         self.tally, self.left = tally, 0  # messages that have left and are not yet forgotten
         self.held = 0  # mail that waits for the store when the run ends
@@ -115,7 +117,7 @@ class Host:
         edges = self._edges()
         begin = 0.0
         for end, rows in self.workload:
-            step = min(self.step, _step(end - begin, len(rows)))
+            step = self.step if self.tally is None else min(self.step, _step(end - begin, len(rows)))
             for moment in [*(edge for edge in edges if begin <= edge < end), end]:
                 while begin < moment:
                     until = min(moment, begin + step)
@@ -127,18 +129,14 @@ class Host:
             del rows, story  # of a large office they need not be there beside the next ones
 
     def _edges(self) -> list[Seconds]:
-        edges = {0.0}.union(*self.looks.values()) | {change.at for change in self.scenario.changes}
+        """When somebody looks at the queues or lays a hand on them."""
+        edges = {0.0}.union(*self.looks.values()) | {change.at for change in self.by_hand}
         return sorted(edge for edge in edges if edge < self.scenario.horizon)
 
     def _change(self, now: Seconds) -> None:
         """Put in force what holds from now on."""
-        for change in self.scenario.changes:
-            if change.at == now and change.replies is not None:
-                self._switch(change.mailbox, change.replies)
-            if change.at == now and change.policy and self.policy == self.scenario.policy:
-                self.breaker.close(now)
-                self._adopt(change.policy)
-        while self.by_hand and self.by_hand[0].at <= now:  # each once: a moment comes twice where two chunks meet
+        self._switch(now)
+        while self.by_hand and self.by_hand[0].at <= now:
             act = self.by_hand.popleft().act
             assert act is not None
             self.transport.apply(act)
@@ -146,7 +144,18 @@ class Host:
             self.breaker.look(now, self.transport.in_retry())
         self.force.audience = self.breaker.narrow(self.reply.audience)
 
-    def _switch(self, mailbox: int, on: bool) -> None:
+    def _switch(self, now: Seconds) -> None:
+        """Do what is switched up to now: a user's replies, or the policy."""
+        while self.switches and self.switches[0].at <= now:
+            change = self.switches.popleft()
+            if change.replies is not None:
+                self._switch_replies(change.mailbox, change.replies)
+            if change.policy and self.policy == self.scenario.policy:
+                self.breaker.close(change.at)
+                self._adopt(change.policy)
+        self.force.audience = self.breaker.narrow(self.reply.audience)
+
+    def _switch_replies(self, mailbox: int, on: bool) -> None:
         """A user switches his replies; some responders then forget whom he has answered."""
         if self.force.replies_on[mailbox] != on and self.reply.responder.cleared:
             self.history.clear(mailbox)
@@ -166,9 +175,9 @@ class Host:
         if len(echoes):
             rows, turn = join([rows, echoes]), np.concatenate([np.zeros(len(rows), dtype=np.int64), turn])
             order = np.lexsort((turn, rows.row, rows.at))
-            self._deliver(rows.take(order), turn[order])
-        elif len(rows):
-            self._deliver(rows, None)
+            self._come(rows.take(order), turn[order], until)
+        else:
+            self._come(rows, None, until)
         hop = None if self.relay is None else SMARTHOST  # one route for all mail
         self.pending = hand_over(self.transport, self.ledger.sent, self.pending, until, hop)
         report = self.transport.advance(until)
@@ -181,6 +190,18 @@ class Host:
         self.left += len(report.settled)
         if self.tally is not None and self.left > _FORGETS:
             self._release(self.tally)
+
+    def _come(self, rows: Rows, turn: Ints | None, until: Seconds) -> None:
+        """Deliver the rows, and switch in between what is switched before `until`: no transport minds that."""
+        first = 0
+        for moment in [*(change.at for change in self.switches if change.at < until), until]:
+            last = int(np.searchsorted(rows.at, moment))
+            if first < last:
+                part = slice(first, last)
+                self._deliver(rows.take(part), None if turn is None else turn[part])
+            if moment < until:
+                self._switch(moment)
+            first = last
 
     def _release(self, tally: Tally) -> None:
         self.ledger.release(self.transport, tally, self.scenario.alarms()["poll"])
@@ -250,10 +271,8 @@ class Host:
             self.ledger.batches.append(batch)
         else:
             self.ledger.let_go(ledger.inbound(self._counted(batch, self.tally)))
-        self._send(replies)
-        for messages in self.outward.from_arrivals(seen, turn, outcome, dsn, away[0]):
-            self._send(messages)
-        for messages in self.outward.late(rows, turn, reached):
+        reports = self.outward.from_arrivals(seen, turn, outcome, dsn, away[0])
+        for messages in (replies, *reports, *self.outward.late(rows, turn, reached)):
             self._send(messages)
         leaving = np.flatnonzero(among(rows.kind, OUTGOING))
         if len(leaving):
@@ -281,6 +300,8 @@ class Host:
     # What it leaves.
 
     def _record(self) -> Record:
+        from sim import __version__
+
         scenario, transport, relay = self.scenario, self.transport, self.relay
         info = RunInfo(
             scenario.name,
@@ -291,7 +312,7 @@ class Host:
             scenario.horizon,
             scenario.document.start.isoformat(),
             self.engine,
-            _version(),
+            __version__,
             scenario.sha256(),
             transport.queued() + self.held,
             scenario.document.office.mailboxes,
@@ -338,9 +359,3 @@ def _beyond(scenario: Scenario, world: World) -> World:
 def _step(span: Seconds, rows: int) -> Seconds:
     """How long steps are of which each has about `_TOGETHER` rows at most: a power of two of them, so that they end on the time grid."""
     return span / float(1 << max(0, math.ceil(math.log2(max(1, rows) / _TOGETHER))))
-
-
-def _version() -> str:
-    from sim import __version__
-
-    return __version__

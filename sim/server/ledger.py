@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -245,7 +244,7 @@ class Sent:
         first, count = self._count, self._count + sum(map(len, parts))
         if count > len(self._rows):
             rows = np.zeros(max(1024, count, len(self._rows) * 3 // 2), BORN)
-            rows[: self._count] = self.rows
+            rows[: self._count].view(_WHOLE)[:] = self.rows.view(_WHOLE)
             self._rows = rows
         self._count, added = count, self._rows[first:count]
         for part, place in zip(parts, places, strict=True):
@@ -278,37 +277,40 @@ def _in_order(first: _Made, chosen: Ints | None, others: Sequence[_Made]) -> Tab
     )
     others = [other for other in others if len(other["id"])]
     lengths = [len(other["id"]) for other in others]
-    blocks = _blocks(order(at, id), chosen, len(at) - sum(lengths), lengths)
+    count = len(at) - sum(lengths)
+    blocks = _blocks(order(at, id), chosen, count, lengths)
     table: _Made = {}
     for name in list(first):  # column by column: a large table is never there twice
         column, rest = first.pop(name), [other.pop(name) for other in others]
-        written = table[name] = np.empty(len(at), dtype=column.dtype)
+        written = table[name] = np.zeros(len(at), dtype=column.dtype)
+        constant = column[0] if count and column.strides == (0,) else None
         for block, source, theirs in blocks:
             piece = written[block]
-            if column.strides == (0,):
-                piece[...] = column[0]
-            elif len(column):
+            if count and constant is None:
                 column.take(source, out=piece, mode="clip")
-            for values, (where, which) in zip(rest, theirs, strict=True):
-                piece[where] = values[which]
+            elif constant:  # it is all zeros as it is
+                piece[...] = constant
+            for n, where, which in theirs:
+                piece[where] = rest[n][which]
     return table
 
 
-_Merged = list[tuple[slice, Ints, list[tuple[Ints, slice]]]]
+_Merged = list[tuple[slice, Ints, list[tuple[int, Ints, slice]]]]
 _BLOCK: Final = 1 << 16  # rows of which a column stays in the cache while it is written
 
 
 def _blocks(order: Ints, chosen: Ints | None, count: int, lengths: Sequence[int]) -> _Merged:
-    """Where the rows of a table come from, block by block: numbers of rows of the first, whose `count` are `chosen`, and for each other
-    which of the block are its rows, and these. A row of another has any number in the first: it is put over that."""
-    found, ends = [], count + np.cumsum([0, *lengths])
-    read = [0] * len(lengths)
-    for begin in range(0, len(order), _BLOCK):
-        block = slice(begin, begin + _BLOCK)
-        numbers, theirs = order[block], list[tuple[Ints, slice]]()
-        for n, (since, until) in enumerate(pairwise(ends.tolist())):
-            where = np.flatnonzero((numbers >= since) & (numbers < until))
-            theirs.append((where, slice(read[n], read[n] + len(where))))
+    """Where the rows of a table come from, block by block: numbers of rows of the first, whose `count` are `chosen`; and of each other that
+    has some in it its number, which of the block they are, and these. A row of another has any number in the first: it is put over that."""
+    found, read = [], [0] * len(lengths)
+    ends = np.cumsum([count, *lengths[:-1]])
+    for first in range(0, len(order), _BLOCK):
+        block = slice(first, first + _BLOCK)
+        numbers, theirs = order[block], list[tuple[int, Ints, slice]]()
+        owner = np.searchsorted(ends, numbers, side="right")  # 0: the first
+        for n in np.flatnonzero(np.bincount(owner)[1:]).tolist():
+            where = np.flatnonzero(owner == n + 1)
+            theirs.append((n, where, slice(read[n], read[n] + len(where))))
             read[n] += len(where)
         source = numbers if chosen is None or not count else chosen.take(numbers, mode="clip")
         found.append((block, source, theirs))
