@@ -25,12 +25,12 @@ from typing import Any, Final, NamedTuple, TypeVar
 import numba
 import numpy as np
 
-from sim import mail, record, streams, units
+from sim import mail, streams, units
 from sim.mail import CONNECTION_FAILURES, NO_HOST, Code, Dsn, Outcome
 from sim.policy import retry
 from sim.policy.intervention import Deed
 from sim.policy.retry import Expiry, Family
-from sim.record import EndedBy
+from sim.record import EndedBy, schema
 from sim.streams import Draw
 from sim.units import HOUR, Floats, Seconds
 
@@ -142,7 +142,7 @@ def _texts(*modules: ModuleType) -> int:
 
 # What is kept on disk is found by the text of this file and by the types of the arguments. So the texts of others that decide what is
 # compiled, the rules and the numbers of codes and dice, are in the name of a field.
-DECIDE: Final = (retry, mail, record, streams, units)
+DECIDE: Final = (retry, mail, schema, streams, units)
 _RULES: Final = _texts(*DECIDE)
 ONE: Final = np.dtype(
     [
