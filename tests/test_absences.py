@@ -146,8 +146,16 @@ def test_away_for_many_at_once_is_what_it_is_one_by_one(edges, asked):
     absences = []
     for mailbox, hours in edges.items():
         hours = sorted(hours)
-        absences += [Absence(mailbox, a * HOUR, b * HOUR) for a, b in zip(hours[::2], hours[1::2], strict=False)]
+        spans = list(zip(hours[::2], hours[1::2], strict=False))
+        absences += [Absence(mailbox, a * HOUR, b * HOUR, 7 * mailbox + n) for n, (a, b) in enumerate(spans)]
     mailbox = np.array([who for who, _ in asked], dtype=np.int64)
     at = np.array([hour * HOUR for _, hour in asked], dtype=np.float64)
-    expected = [any(a.mailbox == who and a.since <= when < a.until for a in absences) for who, when in zip(mailbox, at, strict=True)]
-    assert Away(absences)(mailbox, at).tolist() == expected
+    expected = [
+        (n, a.number)
+        for n, (who, when) in enumerate(zip(mailbox, at, strict=True))
+        for a in absences
+        if a.mailbox == who and a.since <= when < a.until
+    ]
+    which, number = Away(absences).found(mailbox, at)
+    assert list(zip(which.tolist(), number.tolist(), strict=True)) == expected
+    assert np.flatnonzero(Away(absences)(mailbox, at)).tolist() == which.tolist()

@@ -142,3 +142,28 @@ def test_a_sender_is_never_answered_twice_within_the_period(steps, every):
         assert (answer is YES) == (sender not in last or at >= last[sender] + every)
         if answer is YES:
             last[sender] = at
+
+
+RESPONDERS = [
+    ALL_OFF,
+    Responder((), True, every=EVERY_MESSAGE),
+    Responder((), True, every=10.0),
+    Responder((), True, history=2),
+    Responder((), True, history=2, forgets=True),
+    Responder((), True, every=10.0, rate_limit=3.0),
+]
+
+
+@pytest.mark.parametrize("responder", RESPONDERS)
+@given(
+    st.lists(st.tuples(st.integers(0, 3 * 3600), st.integers(0, 2), st.integers(0, 1), st.integers(0, 4)), max_size=30), st.integers(0, 30)
+)
+def test_many_messages_at_once_are_answered_as_they_are_one_by_one(responder, asked, middle):
+    asked, singly, at_once = sorted(asked), History(), History()
+    expected = [autoreply.grant(singly, responder, float(at), *who) for at, *who in asked]
+    found = []
+    for part in (asked[:middle], asked[middle:]):
+        at, *who = (np.array([one[i] for one in part], dtype=np.int64) for i in range(4))
+        found += autoreply.grants(at_once, responder, at.astype(float), *who).tolist()
+    assert found == expected
+    assert {known: list(senders) for known, senders in at_once.seen.items()} == {k: list(s) for k, s in singly.seen.items()}

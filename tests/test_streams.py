@@ -4,13 +4,28 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.streams import Draw, Generators, key, u, us
+from sim.streams import Draw, Generators, key, series, u, us
 
 
 @given(st.integers(0, 2**62), st.lists(st.integers(0, 2**62), min_size=1, max_size=20), st.integers(0, 99))
 def test_a_hash_die_is_the_same_in_scalar_code_and_in_numpy(seed, things, what):
     base = key(seed, 0)
     assert [u(base, thing, what) for thing in things] == us(base, np.array(things), what).tolist()
+
+
+@given(st.integers(0, 2**62), st.lists(st.integers(0, 2**62), max_size=5), st.integers(0, 6))
+def test_a_series_of_hash_dice_is_what_they_are_one_by_one(seed, things, count):
+    base = key(seed, 0)
+    found = series(base, np.array(things, dtype=np.int64), Draw.OUTAGE, count=count)
+    assert found.tolist() == [[u(base, thing, Draw.OUTAGE, n) for n in range(count)] for thing in things]
+
+
+def test_a_run_whose_key_needs_all_64_bits_has_generators_of_its_own():
+    # numpy makes floats of a list with a number above 2**63 and a small one: two such keys might become one
+    large = next(seed for seed in range(100) if key(seed, 0) >= 2**63)
+    streams = Generators(large, 0)
+    streams(Draw.SPAM, 3, 5)
+    assert streams._bits.state["state"]["key"].tolist() == [key(large, 0), key(Draw.SPAM, 3, 5)]
 
 
 def test_hash_dice_are_even():

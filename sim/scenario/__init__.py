@@ -99,6 +99,10 @@ class Scenario:
 
     def queue_rules(self) -> retry.QueueRules:
         """What the transport needs to know of this server."""
+        return self._queue_rules
+
+    @cached_property
+    def _queue_rules(self) -> retry.QueueRules:
         return route.limited(queue_rules(self.profile, self.number), self.document.route)
 
     @property
@@ -253,7 +257,7 @@ class Scenario:
 
     def work_out(self) -> None:
         """Work out what every run asks for, so that it need not be done for each."""
-        self.sha256(), self.drawn_sha256, self.responder(), self.absences, self.changes
+        self.sha256(), self.drawn_sha256, self.responder(), self.queue_rules(), self.absences, self.changes
 
     @cached_property
     def drawn_sha256(self) -> str:

@@ -1,0 +1,51 @@
+"""Notes of a run become tables in order."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sim.server import ledger
+
+TIMES = st.lists(st.integers(0, 5), max_size=25)
+
+
+@given(TIMES)
+def test_messages_of_one_time_are_in_order_of_their_ids(times):
+    at = np.array(times, dtype=np.float64)
+    id = np.arange(len(times))[::-1] * 3
+    assert ledger.order(at, id).tolist() == np.lexsort((id, at)).tolist()
+
+
+def piece(times, first):
+    """A table in order of (accepted_at, id), in which one column is the same for all."""
+    at = np.sort(np.array(times, dtype=np.float64))
+    id = np.arange(first, first + len(at))
+    same = np.ndarray(len(at), np.int64, np.array(first), strides=(0,))
+    return {"accepted_at": at, "id": id, "own": id * 2, "same": same}
+
+
+@given(TIMES, st.lists(TIMES, max_size=4), st.sets(st.integers(0, 24)))
+def test_pieces_of_a_table_are_merged_row_by_row_whatever_the_size_of_a_block(first, others, left_out):
+    pieces = [piece(times, 100 * n) for n, times in enumerate([first, *others], start=1)]
+    chosen = np.array([n for n in range(len(first)) if n not in left_out], dtype=np.int64)
+    kept = [{name: column[chosen] for name, column in pieces[0].items()}, *(dict(one) for one in pieces[1:])]
+    whole = {name: np.concatenate([one[name] for one in kept]) for name in kept[0]}
+    order = np.lexsort((whole["id"], whole["accepted_at"]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ledger, "_BLOCK", 4)
+        found = ledger._in_order(pieces[0], chosen, pieces[1:])
+    assert {name: column.tolist() for name, column in found.items()} == {name: column[order].tolist() for name, column in whole.items()}
+
+
+@given(st.lists(TIMES, min_size=1, max_size=4))
+def test_what_waits_is_noted_in_order_of_time_and_id(waiting):
+    parts = []
+    for n, times in enumerate(waiting):
+        parts.append(ledger.born_of(len(times), id=np.arange(len(times)) * 10 + n, accepted_at=np.array(times, dtype=np.float64)))
+    at, id = (np.concatenate([part[name] for part in parts]) for name in ("accepted_at", "id"))
+    by, sent = ledger.order(at, id), ledger.Sent()
+    for _ in range(2):
+        added = sent.add(parts, ledger.places_of(by, [len(part) for part in parts]))
+        assert list(zip(added["accepted_at"], added["id"], strict=True)) == sorted(zip(at, id, strict=True))
+    assert len(sent.rows) == 2 * len(at)
