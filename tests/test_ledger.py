@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.server import ledger
+from sim.server import ledger, merging
 
 TIMES = st.lists(st.integers(0, 5), max_size=25)
 
@@ -14,7 +14,7 @@ TIMES = st.lists(st.integers(0, 5), max_size=25)
 def test_messages_of_one_time_are_in_order_of_their_ids(times):
     at = np.array(times, dtype=np.float64)
     id = np.arange(len(times))[::-1] * 3
-    assert ledger.order(at, id).tolist() == np.lexsort((id, at)).tolist()
+    assert merging.order(at, id).tolist() == np.lexsort((id, at)).tolist()
 
 
 def piece(times, first):
@@ -33,8 +33,8 @@ def test_pieces_of_a_table_are_merged_row_by_row_whatever_the_size_of_a_block(fi
     whole = {name: np.concatenate([one[name] for one in kept]) for name in kept[0]}
     order = np.lexsort((whole["id"], whole["accepted_at"]))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ledger, "_BLOCK", 4)
-        found = ledger._in_order(pieces[0], chosen, pieces[1:])
+        patch.setattr(merging, "_BLOCK", 4)
+        found = merging.merged(pieces[0], chosen, pieces[1:])
     assert {name: column.tolist() for name, column in found.items()} == {name: column[order].tolist() for name, column in whole.items()}
 
 
@@ -44,8 +44,8 @@ def test_what_waits_is_noted_in_order_of_time_and_id(waiting):
     for n, times in enumerate(waiting):
         parts.append(ledger.born_of(len(times), id=np.arange(len(times)) * 10 + n, accepted_at=np.array(times, dtype=np.float64)))
     at, id = (np.concatenate([part[name] for part in parts]) for name in ("accepted_at", "id"))
-    by, sent = ledger.order(at, id), ledger.Sent()
+    by, sent = merging.order(at, id), ledger.Sent()
     for _ in range(2):
-        added = sent.add(parts, ledger.places_of(by, [len(part) for part in parts]))
+        added = sent.add(parts, merging.places_of(by, [len(part) for part in parts]))
         assert list(zip(added["accepted_at"], added["id"], strict=True)) == sorted(zip(at, id, strict=True))
     assert len(sent.rows) == 2 * len(at)

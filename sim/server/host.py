@@ -30,6 +30,7 @@ from sim.server import ledger
 from sim.server.acts import acts
 from sim.server.breaker import Breaker
 from sim.server.gates import Gates
+from sim.server.hourly import hours
 from sim.server.inbound import InForce, deliver
 from sim.server.ledger import Batch, Born, Ledger, Released
 from sim.server.loops import Loops
@@ -327,14 +328,14 @@ class Host:
         carried, attempts = transport.messages(), transport.attempts()
         if self.tally is None:
             messages = self.ledger.messages(carried)
-            hours = ledger.hours(messages, attempts)
+            by_hour = hours(messages, attempts)
         else:
-            messages, hours = self.ledger.close(carried, attempts, self.tally.table())
+            messages, by_hour = self.ledger.close(carried, attempts, self.tally.table())
         tables = {
             "messages": messages,
             "queues": transport.queues(),
             "attempts": attempts,
-            "hours": hours,
+            "hours": by_hour,
             "acts": acts(scenario, self.policy, self.breakers.values(), self.reputation.listings()),
         }
         if self.tally is not None:

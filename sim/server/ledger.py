@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from sim.destinations import Codes
 from sim.mail import HERE, OUTGOING, Answer, Ints, Kind, Outcome, Truth, among
-from sim.record import MESSAGES, SCHEMA, Array, Table
+from sim.record import MESSAGES, SCHEMA, Table
+from sim.server.hourly import hours
+from sim.server.merging import Made, merged, order
 from sim.server.transport.columns import ByColumn
 from sim.tally import Tally
-from sim.units import DAY, HOUR, Floats, Seconds
+from sim.units import DAY, Floats, Seconds
 from sim.workload import Rows, join
 
 __all__ = [
@@ -29,13 +31,10 @@ __all__ = [
     "Released",
     "Sent",
     "born_of",
-    "hours",
     "ids",
     "inbound",
     "one_behind_the_other",
-    "order",
     "outgoing",
-    "places_of",
     "relayed",
 ]
 
@@ -60,7 +59,6 @@ BORN: Final = np.dtype(
 _WHOLE: Final = np.dtype((np.void, BORN.itemsize))  # numpy copies a structure field by field, but bytes in one piece
 _AT_ONCE: Final = 1 << 13  # messages that stay in the cache while their fields are written one by one
 Born = npt.NDArray[np.void]  # of BORN
-_Made = dict[str, Array]  # a table in the making
 _NO_ATTEMPTS: Final[Table] = {name: np.zeros(0, dtype=column.dtype) for name, column in SCHEMA["attempts"].items()}
 
 
@@ -146,10 +144,10 @@ class Ledger:
         """The table of messages in order of (accepted_at, id), with the domains of senders and recipients, which put names on them."""
         others = [_carried(carried, self.sent.rows), self._stayed()]
         if not self.batches:
-            return _in_order(others[0], None, others[1:])
+            return merged(others[0], None, others[1:])
         came = Batch.joined(self.batches)
         self.batches = []
-        return _in_order(inbound(came), np.flatnonzero(~among(came.rows.kind, OUTGOING)), others)
+        return merged(inbound(came), np.flatnonzero(~among(came.rows.kind, OUTGOING)), others)
 
     def let_go(self, messages: Table, attempts: Table | None = None) -> None:
         """Of a run that tallies: what nothing can happen to any more, and what has been attempted."""
@@ -186,7 +184,7 @@ class Ledger:
         self.stayed.clear()
         self.sent.forget(numbers)
 
-    def _stayed(self) -> _Made:
+    def _stayed(self) -> Made:
         """Replies to colleagues and notices to users."""
         made = one_behind_the_other(self.stayed)
         made = made.take(order(made["accepted_at"], made["id"]))
@@ -262,81 +260,11 @@ class Sent:
 
 def relayed(carried: Table, sent: Born) -> Table:
     """The table of messages of a smarthost, in order of (accepted_at, id)."""
-    messages = _in_order(_carried(carried, sent), None, [])
+    messages = merged(_carried(carried, sent), None, [])
     return {name: messages[name] for name in SCHEMA["relay_messages"]}
 
 
-def _in_order(first: _Made, chosen: Ints | None, others: Sequence[_Made]) -> Table:
-    """One table of the chosen rows of the first and of all rows of the others, which are taken apart, in order of (accepted_at, id). Each
-    is in that order itself.
-
-    Every column is written once into its place: where one mail in ten has an answer, the first is nearly the whole."""
-    at, id = (
-        np.concatenate([first[name] if chosen is None else first[name].take(chosen), *(other[name] for other in others)])
-        for name in ("accepted_at", "id")
-    )
-    others = [other for other in others if len(other["id"])]
-    lengths = [len(other["id"]) for other in others]
-    count = len(at) - sum(lengths)
-    blocks = _blocks(order(at, id), chosen, count, lengths)
-    table: _Made = {}
-    for name in list(first):  # column by column: a large table is never there twice
-        column, rest = first.pop(name), [other.pop(name) for other in others]
-        written = table[name] = np.zeros(len(at), dtype=column.dtype)
-        constant = column[0] if count and column.strides == (0,) else None
-        for block, source, theirs in blocks:
-            piece = written[block]
-            if count and constant is None:
-                column.take(source, out=piece, mode="clip")
-            elif constant:  # it is all zeros as it is
-                piece[...] = constant
-            for n, where, which in theirs:
-                piece[where] = rest[n][which]
-    return table
-
-
-_Merged = list[tuple[slice, Ints, list[tuple[int, Ints, slice]]]]
-_BLOCK: Final = 1 << 16  # rows of which a column stays in the cache while it is written
-
-
-def _blocks(order: Ints, chosen: Ints | None, count: int, lengths: Sequence[int]) -> _Merged:
-    """Where the rows of a table come from, block by block: numbers of rows of the first, whose `count` are `chosen`; and of each other that
-    has some in it its number, which of the block they are, and these. A row of another has any number in the first: it is put over that."""
-    found, read = [], [0] * len(lengths)
-    ends = np.cumsum([count, *lengths[:-1]])
-    for first in range(0, len(order), _BLOCK):
-        block = slice(first, first + _BLOCK)
-        numbers, theirs = order[block], list[tuple[int, Ints, slice]]()
-        owner = np.searchsorted(ends, numbers, side="right")  # 0: the first
-        for n in np.flatnonzero(np.bincount(owner)[1:]).tolist():
-            where = np.flatnonzero(owner == n + 1)
-            theirs.append((n, where, slice(read[n], read[n] + len(where))))
-            read[n] += len(where)
-        source = numbers if chosen is None or not count else chosen.take(numbers, mode="clip")
-        found.append((block, source, theirs))
-    return found
-
-
-def order(at: Floats, id: Ints) -> npt.NDArray[np.intp]:
-    """The order by (at, id). Few are at the same time, and a second key costs more than all the rest."""
-    found = np.argsort(at, kind="stable")
-    sorted_at = at.take(found)
-    same = sorted_at[1:] == sorted_at[:-1]
-    if same.any():
-        tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
-        numbers = found[tied]
-        found[tied] = numbers[np.lexsort((id[numbers], at[numbers]))]
-    return found
-
-
-def places_of(order: npt.NDArray[np.intp], lengths: Sequence[int]) -> list[npt.NDArray[np.intp]]:
-    """Where the rows of each of several pieces come in an order of all."""
-    place = np.empty_like(order)
-    place[order] = np.arange(len(order))
-    return np.split(place, np.cumsum(lengths[:-1]))
-
-
-def _carried(carried: Table, sent: Born) -> _Made:
+def _carried(carried: Table, sent: Born) -> Made:
     """What a transport took, and what the notes say of it."""
     id = carried["id"]
     return _table(
@@ -361,7 +289,7 @@ def ids(rows: Rows, turn: Ints | None, which: Ints | slice = slice(None)) -> Int
     return found
 
 
-def inbound(batch: Batch) -> _Made:
+def inbound(batch: Batch) -> Made:
     """What came here, a row for each of a batch."""
     rows, turn = batch.rows, batch.turn
     return _table(
@@ -390,72 +318,12 @@ def _answered(rows: Rows, turn: Ints) -> Ints:
     return np.where(turn > 0, (rows.row << 20) | (np.maximum(turn - 1, 0) << 4) | Kind.AUTOREPLY, -1)
 
 
-def _table(n: int, **columns: object) -> _Made:
+def _table(n: int, **columns: object) -> Made:
     """All columns of `messages`, and the domains of sender and recipient; what is not given is 0, times NaN."""
-    table: _Made = {}
+    table: Made = {}
     for name, column in MESSAGES.items():
         missing = np.nan if name.endswith("_at") else 0
         values = np.asarray(columns.get(name, missing), dtype=column.dtype)
         # one for all is kept once; `numpy.broadcast_to` takes ten times as long
         table[name] = values if values.ndim else np.ndarray(n, values.dtype, values, strides=(0,))
     return table
-
-
-def hours(messages: Table, attempts: Table, others: Sequence[Table] = (), tallied: Table | None = None) -> Table:
-    """What can be cut at a window: sums per hour, kind and class of next hop. `others`: tables like this one; `tallied`: of counts."""
-    told = _filtered(messages["outcome"])
-    parts: list[tuple[Ints, dict[str, npt.NDArray[Any] | None]]] = [
-        (
-            _cells(_hour(messages["accepted_at"]), messages["kind"], messages["next_hop"]),
-            {"wait_seconds": messages["wait_seconds"], "refused": messages["outcome"] == Outcome.REFUSED, "filtered": told},
-        ),
-        (
-            _cells(_hour(attempts["at"]), attempts["message"] & 15, attempts["next_hop"]),
-            {"attempts": None, "connection_seconds": attempts["seconds"]},
-        ),
-    ]
-    if tallied is not None:
-        many = tallied["messages"]
-        sums = {"refused": many * (tallied["outcome"] == Outcome.REFUSED), "wait_seconds": tallied["wait_seconds"]}
-        sums["filtered"] = many * _filtered(tallied["outcome"])
-        parts.append((_cells(tallied["hour"], tallied["kind"], tallied["place"].astype(np.int64) << 40), sums))
-    for other in others:
-        sums = {name: column for name, column in other.items() if name not in ("hour", "kind", "place")}
-        parts.append((_cells(other["hour"], other["kind"], other["place"].astype(np.int64) << 40), sums))
-    there = np.zeros(max(int(of.max(initial=0)) for of, _ in parts) + 1, dtype=np.bool_)
-    for of, _ in parts:
-        there[of] = True
-    cells = np.flatnonzero(there)
-    number = np.empty(len(there), dtype=np.int64)  # of each cell; of others nothing
-    number[cells] = np.arange(len(cells))
-    table: _Made = {"hour": cells >> 8, "kind": cells >> 4 & 15, "place": cells & 15}
-    table |= {name: np.zeros(len(cells)) for name in SCHEMA["hours"] if name not in table}
-    for of, sums in parts:
-        for name, values in sums.items():
-            table[name] += _summed(number, of, values, len(cells))
-    return {name: table[name].astype(column.dtype) for name, column in SCHEMA["hours"].items()}
-
-
-def _hour(at: Floats) -> Ints:
-    """The hour of each time. On the time grid no quotient is rounded up to the next hour, so that this is the floor."""
-    return (at / HOUR).astype(np.int64)
-
-
-def _cells(hour: Ints, kind: npt.NDArray[Any], hop: Ints) -> Ints:
-    """The cell of each message or attempt: its hour, kind and class of next hop as one number."""
-    found = hop >> 40
-    found |= kind << 4  # a byte still: a kind has four bits
-    found |= hour.astype(np.int64, copy=False) << 8
-    return found
-
-
-def _filtered(outcome: Codes) -> npt.NDArray[np.bool_]:
-    return among(outcome, (Outcome.FILTERED, Outcome.JUNK))
-
-
-def _summed(number: Ints, of: Ints, values: npt.NDArray[Any] | None, count: int) -> Floats | Ints:
-    """The sum of values in each of so many numbered cells, or how many there are. Most values are 0, and are not looked at."""
-    if values is None:
-        return np.bincount(number[of], minlength=count)
-    some = np.flatnonzero(values != 0)
-    return np.bincount(number[of[some]], weights=values[some].astype(float), minlength=count)

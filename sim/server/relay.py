@@ -15,7 +15,8 @@ from sim import destinations
 from sim.destinations import Codes, Destinations, Manner
 from sim.mail import Code, Ints
 from sim.scenario import Scenario
-from sim.server.ledger import Born, Sent, order, places_of
+from sim.server.ledger import Born, Sent
+from sim.server.merging import order, places_of
 from sim.server.transport.columns import ByColumn, Mail, Report, Tabled
 from sim.server.transport.engines import Engine, begin
 from sim.streams import Draw, u
