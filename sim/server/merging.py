@@ -60,9 +60,10 @@ def _blocks(order: Ints, chosen: Ints | None, count: int, lengths: Sequence[int]
     for first in range(0, len(order), _BLOCK):
         block = slice(first, first + _BLOCK)
         numbers, theirs = order[block], list[tuple[int, Ints, slice]]()
-        owner = np.searchsorted(ends, numbers, side="right")  # 0: the first
-        for n in np.flatnonzero(np.bincount(owner)[1:]).tolist():
-            where = np.flatnonzero(owner == n + 1)
+        rest = np.flatnonzero(numbers >= count)
+        owner = np.searchsorted(ends, numbers[rest], side="right") - 1
+        for n in np.flatnonzero(np.bincount(owner)).tolist():
+            where = rest[owner == n]
             theirs.append((n, where, slice(read[n], read[n] + len(where))))
             read[n] += len(where)
         source = numbers if chosen is None or not count else chosen.take(numbers, mode="clip")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from sim.units import Seconds
 
 __all__ = ["Compiled"]
 
+_AT_ONCE: Final = 4096  # rows
 _FEW: Final = 1024  # queues that are not worth forgetting
 
 
@@ -71,10 +73,14 @@ class Compiled:
         queue = self._queues(mail.next_hop)
         self.state = growth.for_messages(self.state, self.rules, last)
         rows = self.state.messages[first:last]
-        _set(rows, _NEW_MESSAGE)
-        rows["id"], rows["queue"], rows["size"], rows["accepted"] = mail.id, queue, mail.size, mail.accepted_at
-        rows["null"] = mail.sender < 0
-        rows["says"] = 0 if self._relayed else self.outside.mailboxes(mail.recipient)
+        fields = {"id": mail.id, "queue": queue, "size": mail.size, "accepted": mail.accepted_at, "null": mail.sender < 0}
+        if not self._relayed:
+            fields["says"] = self.outside.mailboxes(mail.recipient)
+        for some in _pieces(count):
+            part = rows[some]
+            _set(part, _NEW_MESSAGE)
+            for name, values in fields.items():
+                part[name] = values[some]
         self._meet(rows, mail)
         one["submitted"] = last
 
@@ -124,23 +130,22 @@ class Compiled:
         return self._table(self.state.messages[: int(self.state.one[0]["submitted"])])
 
     def _table(self, rows: Array) -> Table:
-        found = {
-            "id": rows["id"],
-            "next_hop": self.state.queues["hop"][rows["queue"]],
-            "size": rows["size"],
-            "accepted_at": rows["accepted"],
-            "first_attempt_at": rows["first"],
-            "deferred_at": rows["deferred"],
-            "settled_at": np.where(rows["place"] == kernel.GONE, rows["when"], np.nan),
-            "outcome": rows["outcome"],
-            "last_code": rows["code"],
-            "dsn": rows["dsn"],
-            "attempts": rows["attempts"],
-            "suspended": rows["suspended"],
-            "wait_seconds": rows["waited"],
-            "connection_seconds": rows["held"],
+        names = {
+            "accepted_at": "accepted",
+            "first_attempt_at": "first",
+            "deferred_at": "deferred",
+            "settled_at": "when",
+            "last_code": "code",
         }
-        return {name: found[name].astype(SCHEMA["messages"][name].dtype) for name in CARRIED}
+        names |= {"wait_seconds": "waited", "connection_seconds": "held", "next_hop": "queue"}
+        found = {name: np.empty(len(rows), SCHEMA["messages"][name].dtype) for name in CARRIED}
+        for some in _pieces(len(rows)):
+            part = rows[some]
+            for name, column in found.items():
+                column[some] = part[names.get(name, name)]
+            found["settled_at"][some][part["place"] != kernel.GONE] = np.nan
+        found["next_hop"] = self.state.queues["hop"][found["next_hop"]]
+        return found
 
     def queues(self) -> Table:
         """The record's table of retry episodes."""
@@ -316,6 +321,12 @@ def _numbers(stays: npt.NDArray[np.bool_]) -> Array:
 def _renumbered(links: Array, number: Array) -> Array:
     """By their new numbers, what is linked by number; NONE stays NONE."""
     return number[np.minimum(links, len(number) - 1)]
+
+
+def _pieces(count: int) -> Iterator[slice]:
+    """Of rows that stay in the cache while their fields are written or read one by one."""
+    for first in range(0, count, _AT_ONCE):
+        yield slice(first, first + _AT_ONCE)
 
 
 def _set(rows: Array, one: Array) -> None:
