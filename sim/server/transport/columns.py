@@ -73,7 +73,9 @@ class Mail:
 
     def take(self, which: npt.NDArray[np.intp] | npt.NDArray[np.bool_] | slice) -> Mail:
         """Some of them."""
-        return Mail(*(getattr(self, field.name)[which] for field in fields(self)))
+        return Mail(
+            self.id[which], self.sender[which], self.recipient[which], self.next_hop[which], self.size[which], self.accepted_at[which]
+        )
 
 
 @dataclass(slots=True)

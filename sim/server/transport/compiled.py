@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from sim.destinations import Destinations
 from sim.mail import Ints
 from sim.policy import retry
 from sim.policy.intervention import Act, Deed
@@ -29,10 +30,11 @@ _FEW: Final = 1024  # queues that are not worth forgetting
 
 
 def _one(dtype: np.dtype[Any], **fields: float) -> Array:
+    """A row with these fields, as plain bytes."""
     made = np.zeros(1, dtype)
     for name, value in fields.items():
         made[name] = value
-    return made
+    return made.view(np.dtype((np.void, dtype.itemsize)))
 
 
 _NEW_MESSAGE: Final = _one(
@@ -242,37 +244,30 @@ class Compiled:
         return numbers
 
     def _set_up(self, first: int, hops: Ints) -> None:
-        found = self.outside.destinations(hops)
-        state, last, edges = self.state, first + len(hops), self._edges
-        state = state._replace(queues=growth.grown(state.queues, last))
+        found, last = self.outside.destinations(hops), first + len(hops)
+        self.state = state = growth.for_queues(self.state, self.rules, last, counted=found.last is not None)
         rows = state.queues[first:last]
         _set(rows, _NEW_QUEUE)
-        rows["hop"], rows["code"], rows["bad"], rows["times"] = hops, found.code, found.bad, found.times
+        rows["hop"], rows["code"], rows["times"] = hops, found.code, found.times
         rows["greylists"], rows["lists"], rows["detour"] = found.greylists, found.lists, found.detour > 0.0
-        rows["edge"], rows["edges"] = edges + found.first[:-1], found.first[1:] - found.first[:-1]
         if len(found.edges):
-            self._edges += len(found.edges)
-            state = state._replace(edges=growth.grown(state.edges, self._edges))
-            state.edges[edges : self._edges] = found.edges
+            self._alternate(rows, found)
         state.one[0]["detour"] = max(float(state.one[0]["detour"]), float(found.detour.max(initial=0.0)))
         self._greylisted |= bool(found.greylists.any())
         if found.last is not None:
-            assert found.meets is not None
-            assert found.ends is not None
-            assert found.seconds is not None
-            state = state._replace(counters=growth.grown(state.counters, last))
             counters = state.counters[first:last]
-            counters["last"], counters["meets"], counters["ends"], counters["seconds"] = (
-                found.last,
-                found.meets,
-                found.ends,
-                found.seconds,
-            )
+            counters["last"], counters["meets"], counters["ends"], counters["seconds"] = found.last, found.meets, found.ends, found.seconds
             state.one[0]["counting"] = 1
         if self.rules.resubmit_after < math.inf:
-            state = state._replace(resubmits=growth.grown(state.resubmits, last))
             state.resubmits["at"][first:last] = np.inf
-        self.state = growth.scratch(state._replace(fresh=growth.grown(state.fresh, len(state.queues))))
+
+    def _alternate(self, rows: Array, found: Destinations) -> None:
+        """Those that are now one thing and now another have their edges behind those of all before."""
+        first = self._edges
+        self._edges += len(found.edges)
+        self.state = self.state._replace(edges=growth.grown(self.state.edges, self._edges))
+        self.state.edges[first : self._edges] = found.edges
+        rows["bad"], rows["edge"], rows["edges"] = found.bad, first + found.first[:-1], found.first[1:] - found.first[:-1]
 
     def _meet(self, rows: Array, mail: Mail) -> None:
         """The pair of each message: what a greylisting host, or a smarthost, remembers."""
@@ -330,6 +325,5 @@ def _pieces(count: int) -> Iterator[slice]:
 
 
 def _set(rows: Array, one: Array) -> None:
-    """Make all rows like one. As plain bytes: field by field numpy takes several times as long."""
-    plain = np.dtype((np.void, one.itemsize))
-    rows.view(plain)[:] = one.view(plain)
+    """Make all rows like one of plain bytes: field by field numpy takes several times as long."""
+    rows.view(one.dtype)[:] = one

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 import numpy as np
@@ -11,7 +12,7 @@ from sim.policy.retry import QueueRules
 from sim.server.transport import kernel
 from sim.server.transport.kernel import Array, State
 
-__all__ = ["for_connections", "for_logs", "for_messages", "grown", "scratch"]
+__all__ = ["for_connections", "for_logs", "for_messages", "for_queues", "grown", "scratch"]
 
 _ROOM: Final = 1024  # the least that an array grows to
 _LINE: Final = 64  # bytes of a line of cache
@@ -46,6 +47,19 @@ def for_messages(state: State, rules: QueueRules, count: int) -> State:
         waits = grown(state.waits, max(len(messages), len(state.queues)))
     state = state._replace(messages=messages, left=left, late=late, waits=waits)
     return scratch(for_connections(state, rules.connections))
+
+
+def for_queues(state: State, rules: QueueRules, count: int, *, counted: bool) -> State:
+    """For `count` queues, and what they need besides: `counted`, a counter each."""
+    if count <= len(state.queues) and (len(state.counters) or not counted):
+        return state
+    queues = grown(state.queues, count)
+    state = state._replace(queues=queues, fresh=grown(state.fresh, len(queues)))
+    if counted:
+        state = state._replace(counters=grown(state.counters, len(queues)))
+    if rules.resubmit_after < math.inf:
+        state = state._replace(resubmits=grown(state.resubmits, len(queues)))
+    return scratch(state)
 
 
 def for_connections(state: State, limit: int) -> State:
