@@ -161,7 +161,8 @@ class Verdict:
             leave = counted(self.margin.n, "runs leave", "run leaves")
             more = f"about {self.runs:,} would tell" if self.runs else "it lies on the limit"
             return f"depends on chance: {leave} {self.policy} open, {more}"
-        return {"yes-to": f"yes, to {self.policy} only", "depends": f"depends on {self.deciding}"}.get(self.answer, self.answer)
+        only = "" if self.policy.endswith("only") else " only"  # some names say it themselves
+        return {"yes-to": f"yes, to {self.policy}{only}", "depends": f"depends on {self.deciding}"}.get(self.answer, self.answer)
 
 
 @dataclass(frozen=True, slots=True)

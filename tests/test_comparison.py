@@ -9,7 +9,7 @@ import pytest
 
 import sim
 from sim import comparison, experiment, report, workers
-from sim.comparison import Assumption, Band, Outcome, decide, estimate, estimates
+from sim.comparison import Assumption, Band, Outcome, Verdict, decide, estimate, estimates
 from sim.errors import BadInput
 from sim.measures import MEASURES, Summary
 from tests.stories import TWO_DAYS
@@ -358,3 +358,8 @@ def test_a_percentile_of_the_runs_comes_with_its_interval(short):
     found = result.policies["external"].percentile("strangers_told", 50)
     # of 10 runs the 2nd and the 9th: P(1 < Binomial(10, 1/2) < 9) = 1 - 2 x 11 / 1024 = 97.9 %
     assert (found.low, found.high) == (rows[1], rows[8])
+
+
+def test_an_answer_in_words_says_only_once_that_a_policy_is_the_only_one():
+    said = {name: str(Verdict("yes-to", name, "", estimate([]))) for name in ("mine", "partners-only")}
+    assert said == {"mine": "yes, to mine only", "partners-only": "yes, to partners-only"}
