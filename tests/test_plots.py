@@ -301,7 +301,7 @@ def test_policies_at_the_same_point_share_a_label(tmp_path):
 POINTS = st.tuples(st.floats(0.0, 14.0), st.sampled_from([0.0, 0.3, 4.0, 40.0, 100.0]))
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=20, derandomize=True, deadline=None)  # a panel may be too full for all, and its caption says so then
 @given(
     points=st.lists(POINTS, min_size=2, max_size=5),
     unusual=st.sampled_from([("office of 12", 11.7, 0.0), ("two contacts", 9.7, 0.0)]),
@@ -309,6 +309,7 @@ POINTS = st.tuples(st.floats(0.0, 14.0), st.sampled_from([0.0, 0.3, 4.0, 40.0, 1
 @example(points=[(9.7, 0.0), (11.7, 0.0), (13.1, 36.4)], unusual=("contacts-only", 0.0, 0.0))
 @example(points=[(9.7, 0.0), (11.7, 0.0), (13.1, 3.6)], unusual=("contacts-only", 0.0, 0.0))
 @example(points=[(2.9, 0.0), (9.1, 0.0), (13.4, 1.3)], unusual=("contacts-only", 0.0, 0.0))
+@example(points=[(0.0, 0.0), (0.0, 0.3)], unusual=("office of 12", 11.7, 0.0))
 def test_every_policy_of_the_decision_has_a_label_that_covers_no_other(points, unusual, tmp_path_factory):
     usual = typical(tmp_path_factory.mktemp("decision"))
     name, wanted, strangers = unusual

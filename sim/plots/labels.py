@@ -102,6 +102,7 @@ def _places(sheet: Sheet, ax: Axes, label: Label, marks: Sequence[Floats]) -> _P
     found = []
     middle = (len(label.at) - 1) / 2
     for number, (x, y) in enumerate(label.at.tolist()):
+        apart = [mark for mark in others if math.dist(mark, (x, y)) >= _APART]  # no leader keeps clear of a mark that is on its own
         for left, below in itertools.chain(_beside(x, y, w, h), _anywhere(within, w, h)):
             box = Box(left - 3, below - 1, left + w + 3, below + h + 1)
             if box.x0 < within.x0 or box.x1 > within.x1 or box.y0 < within.y0 or box.y1 > within.y1:
@@ -109,7 +110,7 @@ def _places(sheet: Sheet, ax: Axes, label: Label, marks: Sequence[Floats]) -> _P
             end = (min(max(x, left), left + w), min(max(y, below), below + h))
             far = math.dist((x, y), end)
             leader = (x, y, *end) if far > _LEADS else (math.nan,) * 4
-            if far == 0.0 or any(_distance(leader, mark) < _APART for mark in others):
+            if far == 0.0 or any(_distance(leader, mark) < _APART for mark in apart):
                 continue
             covered = Box(box.x0 - 3, box.y0 - 3, box.x1 + 3, box.y1 + 3).holds(drawn)
             off = abs(number - middle) / max(1.0, middle)
