@@ -64,7 +64,7 @@ def _forget(transport: Any) -> None:
         transport.transport.attempts.clear()
         return
     state = transport.state
-    transport._logged.clear()
+    transport.logged.clear()
     transport.state = state._replace(attempts=state.attempts[:0].copy(), episodes=state.episodes[:0].copy())
 
 

@@ -105,8 +105,8 @@ def cost(scenario: Scenario) -> tuple[Seconds, float]:
     away = sum(absence.until - absence.since for absence in scenario.absences)
     doc = scenario.document
     asked = away * (doc.spam.rate + doc.wanted.into + doc.wanted.lists + doc.wanted.internal)
-    drawn = rows(scenario) if not tallied(scenario) else rows(scenario) / scenario.horizon * HOUR
-    return 0.05 + 1.5e-6 * rows(scenario) + 2e-5 * asked, 2.5e8 + 250.0 * drawn + 800.0 * asked
+    drawn = 250.0 * rows(scenario) / scenario.horizon * HOUR if tallied(scenario) else 400.0 * rows(scenario)
+    return 0.05 + 0.8e-6 * rows(scenario) + 1e-5 * asked, 2.5e8 + drawn + 800.0 * asked
 
 
 def tallied(scenario: Scenario) -> bool:

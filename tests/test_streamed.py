@@ -110,8 +110,8 @@ def test_a_run_that_keeps_every_row_is_saved_as_well(tmp_path):
     assert all(same(values, loaded.columns("messages")[name]) for name, values in record.columns("messages").items())
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
-def test_what_ends_a_run_leaves_nothing_behind(error, tmp_path, monkeypatch):
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError, FileNotFoundError])
+def test_what_ends_a_run_comes_through_and_leaves_nothing_behind(error, tmp_path, monkeypatch):
     monkeypatch.setattr(runs, "ROWS", 0)
     monkeypatch.setattr(stored, "_ROWS", 50)
     plays = host.Host._play
@@ -219,12 +219,29 @@ def test_a_word_that_a_table_may_not_have_is_bad_input(tmp_path):
         Stored(tmp_path / "x.parquet", {"hop": SCHEMA["messages"]["kind"]})["hop"]
 
 
-def test_words_are_found_by_what_they_say_and_not_by_their_place(tmp_path):
+@pytest.mark.parametrize("written", [pd.Categorical, list])
+def test_words_are_found_by_what_they_say_and_not_by_their_place(written, tmp_path):
     """As another program may write them."""
     kinds = [Kind.RECEIPT, Kind.SPAM]
-    pd.DataFrame({"kind": pd.Categorical([word(kind) for kind in kinds])}).to_parquet(tmp_path / "x.parquet")
+    pd.DataFrame({"kind": written([word(kind) for kind in kinds])}).to_parquet(tmp_path / "x.parquet")
     found = Stored(tmp_path / "x.parquet", {"kind": SCHEMA["messages"]["kind"]})
     assert found["kind"].tolist() == kinds
+
+
+@pytest.mark.parametrize(("name", "values"), [("size", [1000, None]), ("kind", ["spam", None])])
+def test_a_missing_value_is_bad_input_but_for_a_time_that_is_not_yet(name, values, tmp_path):
+    pd.DataFrame({name: values}).to_parquet(tmp_path / "x.parquet")
+    with pytest.raises(BadInput, match="a value is missing"):
+        Stored(tmp_path / "x.parquet", {name: SCHEMA["messages"][name]})[name]
+
+
+def test_a_loaded_record_is_saved_as_it_was(tmp_path):
+    loaded = Record.load(played().save(tmp_path / "record"))
+    again = Record.load(loaded.save(tmp_path / "again"))
+    assert again.run == loaded.run
+    for table in SCHEMA:
+        for name, values in loaded.columns(table).items():
+            assert same(values, again.columns(table)[name]), (table, name)
 
 
 def test_a_loaded_record_knows_the_names(tmp_path):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +22,7 @@ from sim import mail
 from sim.errors import BadInput
 from sim.record.names import Listed, Words, named
 from sim.record.schema import DOMAINS, MESSAGES, RELAY, SCHEMA, TALLIED, Array, Column, EndedBy, Table
-from sim.record.stored import Stored, Writer, new_directory
+from sim.record.stored import Stored, Writer, new_directory, writing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -158,11 +159,16 @@ class Record:
             if path.exists():  # it was written while the run was played
                 continue
             columns = self.columns(table)
+            if isinstance(columns, Stored):  # as it stands there: column by column for each piece of it would take long
+                with writing():
+                    shutil.copyfile(columns.path, path)
+                continue
             more = {name: column for name, column in DOMAINS.items() if name in columns}
             with Writer(path, {**SCHEMA[table], **more}) as file:
                 file.append(columns)
                 file.table()
-        (directory / "run.json").write_text(json.dumps(asdict(self.run), indent=1) + "\n", encoding="utf-8")
+        with writing():
+            (directory / "run.json").write_text(json.dumps(asdict(self.run), indent=1) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, directory: str | os.PathLike[str]) -> Record:

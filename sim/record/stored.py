@@ -22,7 +22,7 @@ from sim import mail
 from sim.errors import BadInput, BadOutput
 from sim.record.schema import DOMAINS, Array, Column, Table
 
-__all__ = ["Stored", "Writer", "new_directory"]
+__all__ = ["Stored", "Writer", "new_directory", "writing"]
 
 _ROWS: Final = 1 << 16  # of a row group, about: 8 MB of messages
 _KEPT: Final = 1 << 28  # bytes of a table's columns that are kept for the next one who asks
@@ -36,13 +36,28 @@ def new_directory(directory: str | os.PathLike[str]) -> Iterator[Path]:
         raise BadOutput(str(target), "exists already; name a new directory")
     beside = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        beside.mkdir(parents=True)
+        with writing():
+            beside.mkdir(parents=True)
         yield beside
-        beside.replace(target)
-    except OSError as error:
-        raise BadOutput(str(target), error.strerror or str(error)) from error
+        with writing():
+            beside.replace(target)
+    except _Unwritten as error:
+        raise BadOutput(str(target), str(error)) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+class _Unwritten(Exception):
+    """Why a directory cannot be filled."""
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """What goes wrong in here is a matter of the new directory. The run that fills it may meet other files: their errors are its own."""
+    try:
+        yield
+    except OSError as error:
+        raise _Unwritten(error.strerror or str(error)) from error
 
 
 class Writer:
@@ -57,8 +72,9 @@ class Writer:
         fields = [pa.field(name, _type(column)) for name, column in columns.items()]
         # where pandas keeps, and looks for, `DataFrame.attrs`
         self._schema = pa.schema(fields, metadata={"PANDAS_ATTRS": json.dumps({"units": units})})
-        self._file = path.open("wb")
-        self._parquet = parquet.ParquetWriter(self._file, self._schema)
+        with writing():
+            self._file = path.open("wb")
+            self._parquet = parquet.ParquetWriter(self._file, self._schema)
         self._parts: list[Table] = []
         self._rows = 0
 
@@ -72,10 +88,11 @@ class Writer:
                 self._write()
 
     def table(self) -> Table:
-        """The end of it: what was written."""
+        """Ends the file: what was written."""
         self._write()
-        self._parquet.close()
-        self._file.close()
+        with writing():
+            self._parquet.close()
+            self._file.close()
         return Stored(self.path, self.columns)
 
     def _write(self) -> None:
@@ -85,7 +102,8 @@ class Writer:
         if self._parts:
             arrays = [_packed(np.concatenate([part[name] for part in self._parts]), column) for name, column in self.columns.items()]
             self._parts, self._rows = [], 0
-            self._parquet.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
+            with writing():
+                self._parquet.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
 
     def __enter__(self) -> Writer:
         return self
@@ -201,11 +219,17 @@ def _texts(values: list[str]) -> Any:
 
 def _unpacked(values: Any, column: Column) -> Array:
     """Codes for words; null becomes NaN. Each piece has words of its own."""
+    import pyarrow as pa
+
+    if values.null_count and not column.dtype.startswith("float"):
+        raise ValueError("a value is missing")
     if column.words is None:
         found: Array = values.to_numpy().astype(column.dtype, copy=False)
         return found
     code = {word: n for n, word in enumerate(_words(column))}
     pieces = [np.zeros(0, dtype=column.dtype)]
+    if not pa.types.is_dictionary(values.type):  # plain words, as other programs write them
+        values = values.dictionary_encode()
     for piece in values.chunks:
         codes = np.array([code[word] for word in piece.dictionary.to_pylist()], dtype=column.dtype)
         pieces.append(codes[piece.indices.to_numpy()])

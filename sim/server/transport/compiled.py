@@ -57,7 +57,7 @@ class Compiled:
         self._edges, self._greylisted = 0, False
         self._pairs: dict[tuple[int, int], int] = {}
         self._read = [0, 0]  # of what has left, and of what was late
-        self._logged: list[Array] = []  # attempts before those in the state
+        self.logged: list[Array] = []  # attempts before those in the state
         self._waiting: list[Act] = []
         self.manner = outside.manner()
         self._relayed = self.manner.relayed
@@ -116,7 +116,7 @@ class Compiled:
         attempts, made = self.state.attempts, int(self.state.one[0]["made"])
         self.state = growth.for_logs(self.state)
         if attempts is not self.state.attempts:
-            self._logged.append(attempts[:made])
+            self.logged.append(attempts[:made])
 
     def queued(self) -> int:
         """Messages accepted that have not left."""
@@ -157,7 +157,7 @@ class Compiled:
 
     def attempts(self) -> Table:
         """The record's table of attempts."""
-        parts = [*self._logged, self.state.attempts[: int(self.state.one[0]["made"])]]
+        parts = [*self.logged, self.state.attempts[: int(self.state.one[0]["made"])]]
         made = {name: np.concatenate([part[name] for part in parts]) for name in ("message", "at", "code", "seconds")}
         messages, number = self.state.messages, made["message"]
         found = made | {"message": messages["id"][number], "next_hop": self.state.queues["hop"][messages["queue"][number]]}
@@ -186,7 +186,7 @@ class Compiled:
         state.messages[: len(kept)] = kept
         state.messages[len(kept) : len(rows)] = 0
         one["submitted"], one["left"], one["late"], one["made"] = len(kept), 0, 0, 0
-        self._logged.clear()
+        self.logged.clear()
         self._read = [0, 0]
         self._forget_queues()
         return gone, messages, attempts

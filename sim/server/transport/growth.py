@@ -51,7 +51,8 @@ def for_messages(state: State, rules: QueueRules, count: int) -> State:
 
 def for_queues(state: State, rules: QueueRules, count: int, *, counted: bool) -> State:
     """For `count` queues, and what they need besides: `counted`, a counter each."""
-    if count <= len(state.queues) and (len(state.counters) or not counted):
+    counted |= len(state.counters) > 0
+    if count <= len(state.queues) and not (counted and count > len(state.counters)):
         return state
     queues = grown(state.queues, count)
     state = state._replace(queues=queues, fresh=grown(state.fresh, len(queues)))

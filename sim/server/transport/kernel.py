@@ -103,7 +103,7 @@ QUEUE: Final = np.dtype(
         ("later", "u4"),
         ("flags", "u1"),
         ("line", "u1"),
-        ("code", "u1"),  # what every connection meets; NONE: it alternates between OK and `bad`
+        ("code", "u1"),  # what every connection meets; 0: it alternates between OK and `bad`
         ("greylists", "u1"),
         ("hop", "i8"),
         ("prev", "u4"),  # in the line that it sleeps in
@@ -837,19 +837,19 @@ def _dispatch(s: State) -> None:
             _ask_not(s, q)
             _grant(s, q)
         q = later
-    kept, last = 0, len(s.fresh) - 1  # stopped by their own limit: at the other end of the array, with the id by which they asked
+    stopped, last = 0, len(s.fresh) - 1  # stopped by their own limit: at the other end of the array, with the id by which they asked
     while one.fresh > 0 and one.open < one.connections:
         id = s.fresh[0].id
         q = _first_fresh(s, 0)
         queue = s.queues[q]
         if queue.ready > 0 and not queue.flags & (ASLEEP | ICED) and queue.open >= one.per_hop:
-            s.fresh[last - kept].id, s.fresh[last - kept].queue = id, q
-            kept += 1
+            s.fresh[last - stopped].id, s.fresh[last - stopped].queue = id, q
+            stopped += 1
             continue
         queue.flags &= ~(ASKS | FRESHLY)
         if queue.ready > 0 and not queue.flags & (ASLEEP | ICED):
             _grant(s, q)
-    for k in range(kept):
+    for k in range(stopped):
         _ask_freshly(s, s.fresh[last - k].queue, s.fresh[last - k].id)
     while one.fresh > 0:
         _ask(s, _first_fresh(s, 0))
