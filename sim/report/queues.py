@@ -273,9 +273,9 @@ def what_happened(scenario: Scenario, record: Record) -> str:
     ]
     if values["autoreplies"]:
         said.append(
-            f"{counted(values['strangers_told'], 'strangers')} and {values['wanted_told']:.0f} of "
+            f"{counted(values['strangers_told'], 'strangers')} and {values['wanted_told']:,.0f} of "
             f"{counted(values['wanted_writers'], 'wanted people', 'wanted person')} were told; "
-            f"{counted(bounced, 'replies were', 'reply was')} refused, {expired} expired."
+            f"{counted(bounced, 'replies were', 'reply was')} refused, {expired:,} expired."
         )
         peak = view.retry_with_autoreply
         if peak.peak():
