@@ -11,10 +11,11 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing import connection
+from queue import SimpleQueue
 from typing import Final, TypeVar
 
 from sim import checkpoint, measures, runs
@@ -88,12 +89,26 @@ def spread(executor: Executor | Cluster | None, function: Callable[[A], B], task
     lost = executor.lost if isinstance(executor, Cluster) else (BrokenExecutor,)
     try:
         futures: dict[Future[B], int] = {executor.submit(function, task): number for number, task in enumerate(tasks)}
-        while futures:
-            done = executor.wait(futures) if isinstance(executor, Cluster) else wait(futures, return_when=FIRST_COMPLETED).done
-            for future in sorted(done, key=_failed):
-                yield futures.pop(future), future.result()
+        for future in _ended(executor, set(futures)):
+            yield futures.pop(future), future.result()
     except lost as error:
         raise Lost(executor.loss(error) if isinstance(executor, Cluster) else _ENDED) from None
+
+
+def _ended(executor: Executor | Cluster, futures: set[Future[B]]) -> Iterator[Future[B]]:
+    """Each as it ends; in a cluster, of those that have ended together, the failed ones last. Not by `concurrent.futures.wait`: it locks
+    all of them, again and again, and an interrupt meanwhile leaves some locked for ever."""
+    if isinstance(executor, Cluster):
+        while futures:
+            done = executor.wait(futures)
+            futures -= done
+            yield from sorted(done, key=_failed)
+        return
+    ended: SimpleQueue[Future[B]] = SimpleQueue()
+    for future in futures:
+        future.add_done_callback(ended.put)
+    for _ in futures:
+        yield ended.get()
 
 
 def _failed(future: Future[B]) -> bool:
