@@ -19,7 +19,7 @@ from sim.mail import HERE, NULL_SENDER, Ints, Kind, among
 from sim.record import Record, Table
 from sim.units import DAY, HOUR, Floats, Seconds
 
-__all__ = ["POLL", "RULES", "Alarm", "Rule", "alarm", "alarms", "compromises"]
+__all__ = ["POLL", "RULES", "Alarm", "Rule", "alarms", "compromises"]
 
 POLL: Final = 300.0  # seconds between two looks, where the run does not say
 _COMPROMISES: Final = ("cause infected-pc", "cause stolen-account", "cause open-relay", "cause reverse-ndr")
@@ -76,18 +76,12 @@ class Alarm:
         return float(len(np.unique(np.ceil(self.times[shown] / DAY))))
 
 
-def alarm(record: Record, name: str) -> Alarm:
-    """What the rule of that name shows over a run."""
-    return alarms(record, (name,))[name]
-
-
-def alarms(record: Record, names: Iterable[str] = ()) -> dict[str, Alarm]:
-    """What each rule shows over a run, or each of some."""
+def alarms(record: Record) -> dict[str, Alarm]:
+    """What each rule shows over a run."""
     seen, limits = _Seen.of(record), record.run.alarms
     poll = limits.get("poll", POLL)
     times = np.arange(1, int(record.run.horizon / poll) + 1, dtype=np.float64) * poll
-    rules = {name: RULES[name] for name in names or RULES}
-    return {name: Alarm(times, rule.met(seen, limits.get(name, rule.limit)).before(times) > 0) for name, rule in rules.items()}
+    return {name: Alarm(times, rule.met(seen, limits.get(name, rule.limit)).before(times) > 0) for name, rule in RULES.items()}
 
 
 def compromises(record: Record) -> list[tuple[Seconds, Seconds]]:

@@ -41,34 +41,34 @@ def with_limits(record: Record, **limits: float) -> Record:
 
 def test_an_alarm_goes_off_at_the_first_look_after_its_limit_was_exceeded():
     spans = [(100.0 * n, 5000.0) for n in range(12)]  # the eleventh joins at 1,000 s: more than ten from then on
-    assert detection.alarm(by_hand(queues=spans), "queues").first() == 1200.0
-    assert detection.alarm(with_limits(by_hand(queues=spans), poll=60.0), "queues").first() == 1020.0
-    assert detection.alarm(with_limits(by_hand(queues=spans), queues=11.0), "queues").first() == 1200.0
-    assert np.isnan(detection.alarm(with_limits(by_hand(queues=spans), queues=12.0), "queues").first())
+    assert detection.alarms(by_hand(queues=spans))["queues"].first() == 1200.0
+    assert detection.alarms(with_limits(by_hand(queues=spans), poll=60.0))["queues"].first() == 1020.0
+    assert detection.alarms(with_limits(by_hand(queues=spans), queues=11.0))["queues"].first() == 1200.0
+    assert np.isnan(detection.alarms(with_limits(by_hand(queues=spans), queues=12.0))["queues"].first())
 
 
 def test_what_comes_and_goes_between_two_looks_is_not_seen():
     spans = [(310.0, 590.0)] * 11
-    assert np.isnan(detection.alarm(by_hand(queues=spans), "queues").first())
+    assert np.isnan(detection.alarms(by_hand(queues=spans))["queues"].first())
 
 
 def test_the_oldest_message_raises_an_alarm_once_it_is_older_than_the_limit_and_until_it_leaves():
     record = by_hand([(0, Kind.OUTBOUND, 0.0, 6 * HOUR), (0, Kind.OUTBOUND, 0.0, 3 * HOUR)])
-    alarm = detection.alarm(record, "oldest")
+    alarm = detection.alarms(record)["oldest"]
     assert alarm.first() == 4 * HOUR + 300  # at the look at 4 h it is not yet older
     assert alarm.raised.sum() == 2 * HOUR / 300
 
 
 def test_messages_by_one_sender_count_within_any_hour_and_not_together_with_anothers():
     burst = [(0, Kind.AUTOREPLY, 3000.0 + 100 * n, 9000.0) for n in range(6)]
-    assert detection.alarm(by_hand(burst), "autoreplies").first() == 3600.0  # the sixth at 3,500 s
+    assert detection.alarms(by_hand(burst))["autoreplies"].first() == 3600.0  # the sixth at 3,500 s
     two = [(n % 2, kind, at, end) for n, (_, kind, at, end) in enumerate(burst)]
-    assert np.isnan(detection.alarm(by_hand(two), "autoreplies").first())
+    assert np.isnan(detection.alarms(by_hand(two))["autoreplies"].first())
     spread = [(0, Kind.AUTOREPLY, 720.0 * n, 9000.0) for n in range(6)]  # five within any hour
-    assert np.isnan(detection.alarm(by_hand(spread), "autoreplies").first())
+    assert np.isnan(detection.alarms(by_hand(spread))["autoreplies"].first())
     written = [(0, Kind.OUTBOUND, at, end) for _, _, at, end in burst]
-    assert np.isnan(detection.alarm(by_hand(written), "autoreplies").first())
-    assert detection.alarm(with_limits(by_hand(written), messages=5.0), "messages").first() == 3600.0
+    assert np.isnan(detection.alarms(by_hand(written))["autoreplies"].first())
+    assert detection.alarms(with_limits(by_hand(written), messages=5.0))["messages"].first() == 3600.0
 
 
 def test_an_alarm_that_stands_already_is_no_news():
@@ -84,7 +84,7 @@ def test_a_day_with_an_alarm_is_false_unless_the_server_is_misused_then():
     queues = [(10 * HOUR, 12 * HOUR)] * 11 + [(30 * HOUR, 40 * HOUR)] * 11
     record = by_hand([(0, Kind.RELAY, 30 * HOUR, 40 * HOUR)], queues, [(29 * HOUR, 31 * HOUR, "cause open-relay")])
     assert detection.compromises(record) == [(29 * HOUR, 40 * HOUR)]
-    assert detection.alarm(record, "queues").days() == 2
+    assert detection.alarms(record)["queues"].days() == 2
     assert sim.measure(record)["false_alarm_days_queues"] == 1
     assert sim.measure(record)["compromise_noticed_queues"] == pytest.approx((HOUR + 300) / DAY)
 
