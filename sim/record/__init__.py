@@ -20,6 +20,7 @@ import numpy as np
 
 from sim import mail
 from sim.errors import BadInput
+from sim.record.later import Later
 from sim.record.names import Listed, Words, named
 from sim.record.schema import DOMAINS, MESSAGES, RELAY, SCHEMA, TALLIED, Array, Column, EndedBy, Table
 from sim.record.stored import Stored, Writer, new_directory, writing
@@ -27,7 +28,7 @@ from sim.record.stored import Stored, Writer, new_directory, writing
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["MESSAGES", "RELAY", "SCHEMA", "TALLIED", "Array", "Column", "EndedBy", "Record", "RunInfo", "Table", "Words"]
+__all__ = ["MESSAGES", "RELAY", "SCHEMA", "TALLIED", "Array", "Column", "EndedBy", "Later", "Record", "RunInfo", "Table", "Words"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from sim.policy.acquaintance import Acquaintance
 from sim.policy.autoreply import Audience, History
 from sim.policy.own import Own
 from sim.profiles import Profile
-from sim.record import Record, RunInfo
+from sim.record import SCHEMA, Later, Record, RunInfo, Table
 from sim.scenario import Scenario
 from sim.scenario.away import Away
 from sim.server import ledger
@@ -325,12 +325,12 @@ class Host:
         )
         if self.tally is not None:
             self._release(self.tally)
-        carried, attempts = transport.messages(), transport.attempts()
+        attempts: Table = Later(SCHEMA["attempts"], lambda: transport.attempts().__getitem__)
         if self.tally is None:
-            messages = self.ledger.messages(carried)
-            by_hour = hours(messages, attempts)
+            messages = self.ledger.messages(transport.messages)
+            by_hour: Table = Later(SCHEMA["hours"], lambda: hours(messages, attempts).__getitem__)
         else:
-            messages, by_hour = self.ledger.close(carried, attempts, self.tally.table())
+            messages, by_hour = self.ledger.close(transport.messages(), attempts, self.tally.table())
         tables = {
             "messages": messages,
             "queues": transport.queues(),
@@ -342,9 +342,9 @@ class Host:
             tables["tallied"] = self.tally.table()
         if relay is not None:
             tables |= {
-                "relay_messages": ledger.relayed(relay.transport.messages(), relay.sent.rows),
+                "relay_messages": ledger.relayed(relay.transport.messages, relay.sent.rows),
                 "relay_queues": relay.transport.queues(),
-                "relay_attempts": relay.transport.attempts(),
+                "relay_attempts": Later(SCHEMA["relay_attempts"], lambda: relay.transport.attempts().__getitem__),
             }
         return Record(tables, info, self.names)
 

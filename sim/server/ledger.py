@@ -6,7 +6,7 @@ asked for at the end. Nothing here decides anything.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from sim.destinations import Codes
 from sim.mail import HERE, OUTGOING, Answer, Ints, Kind, Outcome, Truth, among
-from sim.record import MESSAGES, SCHEMA, Table
+from sim.record import MESSAGES, SCHEMA, Array, Later, Table
 from sim.server.hourly import hours
 from sim.server.merging import Made, merged, order
 from sim.server.transport.columns import ByColumn
@@ -140,8 +140,12 @@ class Ledger:
     sent: Sent = field(default_factory=lambda: Sent())
     stayed: list[Born] = field(default_factory=list)  # delivered to a mailbox here at once
 
-    def messages(self, carried: Table) -> Table:
-        """The table of messages in order of (accepted_at, id), with the domains of senders and recipients, which put names on them."""
+    def messages(self, carried: Callable[[], Table]) -> Table:
+        """The table of messages in order of (accepted_at, id), with the domains of senders and recipients, which put names on them.
+        carried: what a transport took, which has come to its end; it is asked when somebody asks for a column."""
+        return Later(MESSAGES, lambda: self._merged(carried()))
+
+    def _merged(self, carried: Table) -> Callable[[str], Array]:
         others = [_carried(carried, self.sent.rows), self._stayed()]
         if not self.batches:
             return merged(others[0], None, others[1:])
@@ -258,10 +262,9 @@ class Sent:
         self._count = len(kept)
 
 
-def relayed(carried: Table, sent: Born) -> Table:
-    """The table of messages of a smarthost, in order of (accepted_at, id)."""
-    messages = merged(_carried(carried, sent), None, [])
-    return {name: messages[name] for name in SCHEMA["relay_messages"]}
+def relayed(carried: Callable[[], Table], sent: Born) -> Table:
+    """The table of messages of a smarthost, in order of (accepted_at, id). carried: as for `Ledger.messages`."""
+    return Later(SCHEMA["relay_messages"], lambda: merged(_carried(carried(), sent), None, []))
 
 
 def _carried(carried: Table, sent: Born) -> Made:

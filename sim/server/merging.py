@@ -1,19 +1,19 @@
 """Tables and pieces of them put into one, in order of (accepted_at, id).
 
 What arrives is in order already, and it is nearly everything. So nothing is sorted by two keys, and a column is written once, in blocks
-that stay in the cache.
+that stay in the cache, when it is asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from sim.mail import Ints
-from sim.record import Array, Table
+from sim.record import Array
 from sim.units import Floats
 
 __all__ = ["Made", "merged", "order", "places_of"]
@@ -23,9 +23,9 @@ _Blocks = list[tuple[slice, Ints, list[tuple[int, Ints, slice]]]]
 _BLOCK: Final = 1 << 16  # rows of which a column stays in the cache while it is written
 
 
-def merged(first: Made, chosen: Ints | None, others: Sequence[Made]) -> Table:
-    """One table of the chosen rows of the first and of all rows of the others, which are taken apart, in order of (accepted_at, id). Each
-    is in that order itself.
+def merged(first: Made, chosen: Ints | None, others: Sequence[Made]) -> Callable[[str], Array]:
+    """What makes the columns of one table of the chosen rows of the first and of all rows of the others, in order of (accepted_at, id).
+    Each is in that order itself, and is taken apart: a column is made once.
 
     Every column is written once into its place: where one mail in ten has an answer, the first is nearly the whole."""
     at, id = (
@@ -34,22 +34,26 @@ def merged(first: Made, chosen: Ints | None, others: Sequence[Made]) -> Table:
     )
     others = [other for other in others if len(other["id"])]
     lengths = [len(other["id"]) for other in others]
-    count = len(at) - sum(lengths)
+    total, count = len(at), len(at) - sum(lengths)
     blocks = _blocks(order(at, id), chosen, count, lengths)
-    table: Made = {}
-    for name in list(first):  # column by column: a large table is never there twice
-        column, rest = first.pop(name), [other.pop(name) for other in others]
-        written = table[name] = np.zeros(len(at), dtype=column.dtype)
-        constant = column[0] if count and column.strides == (0,) else None
-        for block, source, theirs in blocks:
+
+    def column(name: str) -> Array:
+        source, rest = first[name], [other[name] for other in others]
+        written = np.zeros(total, dtype=source.dtype)
+        constant = source[0] if count and source.strides == (0,) else None
+        for block, numbers, theirs in blocks:
             piece = written[block]
             if count and constant is None:
-                column.take(source, out=piece, mode="clip")
+                source.take(numbers, out=piece, mode="clip")
             elif constant:  # it is all zeros as it is
                 piece[...] = constant
             for n, where, which in theirs:
                 piece[where] = rest[n][which]
-    return table
+        for part in (first, *others):  # what is left of a large table need not be there twice
+            del part[name]
+        return written
+
+    return column
 
 
 def _blocks(order: Ints, chosen: Ints | None, count: int, lengths: Sequence[int]) -> _Blocks:
