@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.mail import Code, Ints, Place, among
-from sim.streams import Draw, us
+from sim.streams import Draw, dice, us
 from sim.units import Floats, Seconds
 from sim.world import BANDWIDTH, FULL, TYPO, Spell, World
 
@@ -68,9 +68,9 @@ def destinations(world: World, hops: Ints) -> Destinations:
     fate = world.domains(hops)
     addresses, dead = np.ones(len(hops), dtype=np.int64), np.zeros(len(hops), dtype=np.bool_)
     if fates.several > 0.0:
-        several = us(world.key, hops, Draw.DOMAIN_SEVERAL) < fates.several
-        addresses[several] = fates.addresses
-        dead = (addresses > 1) & (us(world.key, hops, Draw.DOMAIN_FIRST_DEAD) < fates.first_dead)
+        several, first_dead = dice(world.key, hops, (Draw.DOMAIN_SEVERAL, Draw.DOMAIN_FIRST_DEAD))
+        addresses[several < fates.several] = fates.addresses
+        dead = (addresses > 1) & (first_dead < fates.first_dead)
         dead &= ~among(where, (Place.PROVIDER, Place.SMARTHOST))
     code = np.where(fate == Code.GREYLISTED, Code.OK, fate).astype(np.uint8)
     answers = among(fate, (Code.OK, Code.GREYLISTED, Code.BUSY))

@@ -9,6 +9,7 @@ OOPSLA).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import Final
 
@@ -18,7 +19,7 @@ import numpy.typing as npt
 from sim.mail import Ints
 from sim.units import Floats
 
-__all__ = ["Draw", "Generators", "key", "series", "u", "us"]
+__all__ = ["Draw", "Generators", "dice", "key", "series", "u", "us"]
 
 _MASK: Final = (1 << 64) - 1
 _GAMMA: Final = 0x9E3779B97F4A7C15
@@ -110,6 +111,12 @@ def series(base: int, things: Ints, *parts: int, count: int) -> Floats:
 def us(base: int, things: Ints, *parts: int) -> Floats:
     """`u(base, thing, *parts)` for every thing. Shapes: int64[n] to float64[n]."""
     return _in_unit(_named(base, things, *parts))
+
+
+def dice(base: int, things: Ints, draws: Sequence[Draw]) -> Floats:
+    """`us(base, things, draw)` for each of several draws. Shapes: int64[n] to float64[len(draws), n]."""
+    z = np.array(draws, dtype=np.uint64)[:, np.newaxis] + np.uint64(_GAMMA)
+    return _in_unit(_mixed(z + _named(base, things)))
 
 
 def _named(base: int, things: Ints, *parts: int) -> npt.NDArray[np.uint64]:

@@ -39,6 +39,8 @@ MINUTE: Final = 60.0
 HOUR: Final = 3600.0
 DAY: Final = 86400.0
 _STEPS: Final = float(2**20)
+_FAR: Final = float(2**31)
+_STEPS_AWAY: Final = 1.5 * 2**32  # so far from 0 numbers are 2**-20 apart, and a sum is rounded to one of them
 
 _UNITS: Final = {
     "s": 1.0,
@@ -66,6 +68,8 @@ def grid(seconds: float | Floats) -> float | Floats:
     if isinstance(seconds, np.ndarray):
         result: Floats = np.rint(seconds * _STEPS) / _STEPS
         return result
+    if -_FAR < seconds < _FAR:
+        return (seconds + _STEPS_AWAY) - _STEPS_AWAY
     return round(seconds * _STEPS) / _STEPS if math.isfinite(seconds) else seconds
 
 

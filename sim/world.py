@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.mail import NO_HOST, Code, Ints, Place, Truth, among, place
-from sim.streams import Draw, key, series, u, us
-from sim.units import Seconds, grid
+from sim.streams import Draw, dice, key, series, u, us
+from sim.units import Floats, Seconds, grid
 
 __all__ = ["BANDWIDTH", "FULL", "GONE", "TYPO", "Fates", "Spell", "World"]
 
@@ -27,6 +27,7 @@ _DNS = NO_HOST | {Code.DNS_TIMEOUT, Code.SERVFAIL}  # no address is known
 _NEVER = (Code.NXDOMAIN, Code.NULL_MX, Code.DNS_TIMEOUT, Code.TIMEOUT, Code.REFUSED)  # nobody there can be reached
 _LOOKUP: Seconds = grid(0.2)  # a DNS answer or a connection refused, there and back; assumed to change nothing
 _BANNER: Seconds = grid(1.0)  # connecting and being told 421
+_OF_A_DOMAIN = (Draw.DOMAIN_ANSWERS, Draw.DOMAIN_GREYLISTS, Draw.DOMAIN_RESOLVES, Draw.DOMAIN_FAILS_AT_ONCE)
 _MAY_GREYLIST = (Place.STRANGE, Place.OTHER, Place.LIST, Place.TARGET)  # large providers and partners left out (world.greylisting)
 BANDWIDTH = 50_000.0  # bytes a second of an office line; assumed to change nothing
 
@@ -99,20 +100,18 @@ class World:
     def domains(self, domains: Ints) -> npt.NDArray[np.uint8]:
         """The fate of each domain, a Code. int64[n] to uint8[n]."""
         f = self.fates
-        answers = us(self.key, domains, Draw.DOMAIN_ANSWERS)
+        answers, greylists, resolves, at_once = dice(self.key, domains, _OF_A_DOMAIN)
         fate = np.full(domains.shape, Code.OK, dtype=np.uint8)
         where = domains >> 40
-        greylists = us(self.key, domains, Draw.DOMAIN_GREYLISTS) < f.greylisting
-        fate[greylists & among(where, _MAY_GREYLIST)] = Code.GREYLISTED
+        fate[(greylists < f.greylisting) & among(where, _MAY_GREYLIST)] = Code.GREYLISTED
         strange = where == Place.STRANGE
         fate[strange & (answers < f.silent + f.refusing + f.busy)] = Code.BUSY
         fate[strange & (answers < f.silent + f.refusing)] = Code.REFUSED
         fate[strange & (answers < f.silent)] = Code.TIMEOUT
         if f.null_mx > 0.0:
             fate[strange & (us(self.key, domains, Draw.DOMAIN_NULL_MX) < f.null_mx)] = Code.NULL_MX
-        lost = strange & (us(self.key, domains, Draw.DOMAIN_RESOLVES) < f.unresolvable)
-        at_once = us(self.key, domains, Draw.DOMAIN_FAILS_AT_ONCE) < f.nxdomain
-        fate[lost] = np.where(at_once[lost], Code.NXDOMAIN, Code.DNS_TIMEOUT)
+        lost = strange & (resolves < f.unresolvable)
+        fate[lost] = np.where(at_once[lost] < f.nxdomain, Code.NXDOMAIN, Code.DNS_TIMEOUT)
         gone = (where == Place.TARGET) & ((domains & GONE) != 0)
         if gone.any():
             fate[gone] = self._gone(domains[gone])
@@ -272,17 +271,22 @@ class World:
         if math.isinf(good) and not begun:
             self._spells.update((hop, ([], code)) for hop in hops)
             return
-        count = max(4, math.ceil(2.2 * self.horizon / (good + bad)))  # as many as a run needs, about
-        for hop, dice in zip(hops, series(self.key, np.array(hops, dtype=np.int64), draw, count=count).tolist(), strict=True):
-            edges, now, n = begun.copy(), 0.0, 0
-            mean, other = (bad, good) if begun else (good, bad)
-            while now < self.horizon and mean < math.inf:
-                if n == len(dice):
-                    dice = series(self.key, np.array([hop]), draw, count=3 * n).tolist()[0]
-                now = grid(now + max(1.0, -mean * math.log1p(-dice[n])))
-                edges.append(now)
-                mean, other, n = other, mean, n + 1
-            self._spells[hop] = (edges, code)
+        left, count = np.array(hops, dtype=np.int64), max(4, math.ceil(2.4 * self.horizon / (good + bad)))  # as many as most need
+        means = np.array((bad, good) if begun else (good, bad))
+        while len(left):
+            ends = np.cumsum(self._spans(left, draw, means[np.arange(count) % 2]), axis=1)
+            enough = ends[:, -1] >= self.horizon
+            found = ends[enough]
+            for hop, row, n in zip(left[enough].tolist(), found.tolist(), np.sum(found < self.horizon, axis=1).tolist(), strict=True):
+                self._spells[hop] = ([*begun, *row[: n + 1]], code)
+            left, count = left[~enough], 2 * count
+
+    def _spans(self, hops: Ints, draw: Draw, means: Floats) -> Floats:
+        """How long spells of these mean lengths take, one after the other. Shapes: int64[n] and float64[k] to float64[n, k]."""
+        thrown = series(self.key, hops, draw, count=len(means))
+        # math.log1p and numpy's may differ in the last bit, and numpy's from machine to machine
+        spread = np.array(list(map(math.log1p, (-thrown).ravel().tolist())))
+        return grid(np.maximum(1.0, spread.reshape(thrown.shape) * -means))
 
 
 def _lengths(fates: Fates) -> dict[Code, Seconds]:

@@ -8,8 +8,8 @@ import sim
 from sim import realise
 from sim.mail import NULL_SENDER, Answer, Kind, Outcome, Place
 from sim.policy.admission import Filter, FilterKind
-from sim.policy.autoreply import POLICIES, History
-from sim.server.inbound import InForce, deliver
+from sim.policy.autoreply import POLICIES
+from sim.server.inbound import InForce, Reception, deliver
 from sim.workload import join
 
 STORY = sim.load(Path(__file__).parent.parent / "scenarios" / "sbs_2003.toml")
@@ -22,8 +22,8 @@ NO_FILTER = Filter()
 
 def play(policy, rule=NO_FILTER, replies_on=True, scenario=STORY):
     to_ann = np.flatnonzero(ROWS.mailbox == 0)
-    force = InForce(np.full(15, replies_on), POLICIES[policy])
-    return deliver(ROWS, (to_ann, np.zeros_like(to_ann)), force, rule, scenario.responder(), History(), WORLD.key, 3.0)
+    force = InForce(np.full(15, replies_on), POLICIES[policy], scenario.responder())
+    return deliver(ROWS, (to_ann, np.zeros_like(to_ann)), lambda _: [(slice(None), force)], Reception(rule, WORLD.key, 3.0))
 
 
 def test_a_reply_to_the_same_message_has_the_same_id_and_time_under_every_policy():

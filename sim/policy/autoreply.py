@@ -106,10 +106,12 @@ def reasons(audience: Audience, responder: Responder, facts: Facts) -> Bytes:
 
     The null sender is never answered, by any policy or switch (RFC 3834 section 2, RFC 5321 4.5.5)."""
     reason = np.full(facts.absent.shape, Answer.ANSWERED, dtype=np.uint8)
+    answered = np.ones(facts.absent.shape, dtype=np.bool_)
     flags = facts.flags | np.where(facts.outcome == Outcome.JUNK, Flag.JUNK, 0).astype(np.uint32)
 
     def unless(against: Bools, why: Answer) -> None:
-        reason[(reason == Answer.ANSWERED) & against] = why
+        reason[answered & against] = why
+        answered[against] = False
 
     def flagged(which: int) -> Bools:
         found: Bools = (flags & which) != 0

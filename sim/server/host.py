@@ -20,7 +20,7 @@ import simpy
 from sim.mail import ATTRACTED, HERE, NULL_SENDER, OUTGOING, SMARTHOST, Answer, Code, Dsn, Ints, Kind, Outcome, Truth, among
 from sim.names import Names
 from sim.policy.acquaintance import Acquaintance
-from sim.policy.autoreply import Audience, History
+from sim.policy.autoreply import Audience
 from sim.policy.own import Own
 from sim.profiles import Profile
 from sim.record import SCHEMA, Later, Record, RunInfo, Table
@@ -31,7 +31,7 @@ from sim.server.acts import acts
 from sim.server.breaker import Breaker
 from sim.server.gates import Gates
 from sim.server.hourly import hours
-from sim.server.inbound import InForce, deliver
+from sim.server.inbound import InForce, Reception, deliver
 from sim.server.ledger import Batch, Born, Ledger, Released
 from sim.server.loops import Loops
 from sim.server.outward import Outward
@@ -40,7 +40,7 @@ from sim.server.reputation import Reputation
 from sim.server.transport.columns import Report
 from sim.server.transport.engines import Engine, begin
 from sim.tally import Tally
-from sim.units import Seconds
+from sim.units import Floats, Seconds
 from sim.workload import Gated, Rows, empty, in_order, join
 from sim.world import World
 
@@ -74,7 +74,6 @@ class Host:
         self.reputation = Reputation(facing, scenario)
         self.relay = None if scenario.relay is None else Relay(scenario, world, self.reputation, engine)
         self.transport = begin(engine, scenario.queue_rules(), self.relay or self.reputation)
-        self.rule, self.history = scenario.filter(), History()
         office = scenario.document.office
         boxes = office.mailboxes
         self.names = Names(office.domain, tuple(office.people), scenario.replay, scenario.replay_wanted, office.locale)
@@ -82,9 +81,12 @@ class Host:
         self.policies = scenario.in_turn(policy)
         self.owns = {name: Own(found.function) for name, found in self.policies.items() if found.function is not None}
         known = any(found.audience is Audience.KNOWN for found in self.policies.values())
-        self.force = InForce(
-            np.ones(boxes, dtype=np.bool_),
-            self.policies[policy].audience,
+        self.force = InForce(np.ones(boxes, dtype=np.bool_), self.policies[policy].audience, self.policies[policy].responder)
+        self.reception = Reception(
+            scenario.filter(),
+            world.key,
+            scenario.document.world.reply_lag,
+            scenario.document.filter.recipients,
             acquaintance=Acquaintance() if known else None,
             words=self.names,
         )
@@ -159,7 +161,7 @@ class Host:
     def _switch_replies(self, mailbox: int, on: bool) -> None:
         """A user switches his replies; some responders then forget whom he has answered."""
         if self.force.replies_on[mailbox] != on and self.reply.responder.cleared:
-            self.history.clear(mailbox)
+            self.reception.history.clear(mailbox)
             for own in self.owns.values():
                 own.clear(mailbox)
         self.force.replies_on[mailbox] = on
@@ -168,7 +170,7 @@ class Host:
         """From now on this policy is in force."""
         self.reply = self.policies[policy]
         self.breaker = self.breakers[self.reply.breaker]
-        self.force.own = self.owns.get(policy)
+        self.force.own, self.force.responder = self.owns.get(policy), self.reply.responder
 
     def _play(self, rows: Rows, until: Seconds) -> None:
         """Deliver the rows, then let the transport catch up."""
@@ -176,9 +178,9 @@ class Host:
         if len(echoes):
             rows, turn = join([rows, echoes]), np.concatenate([np.zeros(len(rows), dtype=np.int64), turn])
             order = np.lexsort((turn, rows.row, rows.at))
-            self._come(rows.take(order), turn[order], until)
-        else:
-            self._come(rows, None, until)
+            self._deliver(rows.take(order), turn[order], until)
+        elif len(rows):
+            self._deliver(rows, None, until)
         hop = None if self.relay is None else SMARTHOST  # one route for all mail
         self.pending = hand_over(self.transport, self.ledger.sent, self.pending, until, hop)
         report = self.transport.advance(until)
@@ -191,18 +193,6 @@ class Host:
         self.left += len(report.settled)
         if self.tally is not None and self.left > _FORGETS:
             self._release(self.tally)
-
-    def _come(self, rows: Rows, turn: Ints | None, until: Seconds) -> None:
-        """Deliver the rows, and switch in between what is switched before `until`: no transport minds that."""
-        first = 0
-        for moment in [*(change.at for change in self.switches if change.at < until), until]:
-            last = int(np.searchsorted(rows.at, moment))
-            if first < last:
-                part = slice(first, last)
-                self._deliver(rows.take(part), None if turn is None else turn[part])
-            if moment < until:
-                self._switch(moment)
-            first = last
 
     def _release(self, tally: Tally) -> None:
         self.ledger.release(self.transport, tally, self.scenario.alarms()["poll"])
@@ -218,7 +208,8 @@ class Host:
         if len(report.late):
             about = sent[report.late]
             told = (about["sender"] != NULL_SENDER) & (profile.delays_autoreplies | (about["id"] & 15 != Kind.AUTOREPLY))
-            told &= ~np.isin(about["id"], list(but))
+            if but:
+                told &= ~np.isin(about["id"], list(but))
             yield self.outward.notices(about[told], Kind.DELAY, report.late_at[told], by)
 
     def _relayed(self, relay: Relay, report: Report, until: Seconds) -> tuple[Born, Report]:
@@ -250,15 +241,24 @@ class Host:
                 self.gates.confirm(int(note["mailbox"]), int(note["recipient"]), when)
         self.loops.arrived(arrived, at)
 
-    def _deliver(self, rows: Rows, turn: Ints | None) -> None:
+    def _in_force(self, at: Floats, until: Seconds) -> Iterator[tuple[slice, InForce]]:
+        """Pieces of what comes at these times, and what holds for each. Between them is switched what is switched before `until`: no
+        transport minds that."""
+        first = 0
+        for moment in [*(change.at for change in self.switches if change.at < until), until]:
+            last = int(np.searchsorted(at, moment))
+            if first < last:
+                yield slice(first, last), self.force
+            if moment < until:
+                self._switch(moment)
+            first = last
+
+    def _deliver(self, rows: Rows, turn: Ints | None, until: Seconds) -> None:
         """What arrives, and what follows from it at once. `turn`: of a mail loop, 0 for what begins a chain, as all rows do without it."""
-        lag, key = self.scenario.document.world.reply_lag, self.world.key
         away = self.away.found(rows.mailbox, rows.at)
         reached = self.outward.reaching(rows)
         seen = replace(rows, at=reached)
-        outcome, answer, replies = deliver(
-            seen, away, self.force, self.rule, self.reply.responder, self.history, key, lag, self.scenario.document.filter.recipients, turn
-        )
+        outcome, answer, replies = deliver(seen, away, lambda which: self._in_force(rows.at[which], until), self.reception, turn)
         settled, stuck = reached, np.isinf(reached)
         if stuck.any():
             outcome[stuck], answer[stuck] = Outcome.QUEUED, Answer.NOT_ASKED

@@ -6,7 +6,8 @@ replies that follow, with the id, time and sender that they have under every pol
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -22,53 +23,80 @@ from sim.streams import Draw, us
 from sim.units import Seconds, grid
 from sim.workload import Rows
 
-__all__ = ["NOTICE", "InForce", "deliver"]
+__all__ = ["NOTICE", "InForce", "Pieces", "Reception", "deliver"]
 
 NOTICE: Final = 1000  # bytes of a reply, notice or receipt; assumed to change nothing
 
 
+@dataclass(frozen=True, slots=True)
+class Reception:
+    """What is the same for all batches of a run."""
+
+    rule: admission.Filter
+    key: int  # of the world's dice
+    lag: Seconds  # from delivery to the reply: a hash die of the reply's id, 0.5 to 1.5 times this mean
+    recipients: bool = True  # mail to a mailbox that does not exist is refused at RCPT; else it is taken, and BOUNCED
+    history: autoreply.History = field(default_factory=autoreply.History)
+    acquaintance: Acquaintance | None = None  # where some policy asks for it
+    words: Words | None = None  # names, for what a function sees that is the policy
+
+
 @dataclass(slots=True)
 class InForce:
-    """What holds for a batch: per mailbox whether its replies are on; the policy's audience."""
+    """What holds for a while: per mailbox whether its replies are on; the policy's audience and responder, and its function."""
 
     replies_on: npt.NDArray[np.bool_]
     audience: autoreply.Audience
-    acquaintance: Acquaintance | None = None  # of the run, where some policy asks for it
-    own: Own | None = None  # a Python function as the policy
-    words: Words | None = None  # names, for what such a function sees
+    responder: autoreply.Responder
+    own: Own | None = None
+
+
+Pieces = Callable[[Ints], Iterable[tuple[slice, InForce]]]
 
 
 def deliver(
-    rows: Rows,
-    away: tuple[Ints, Ints],
-    force: InForce,
-    rule: admission.Filter,
-    responder: autoreply.Responder,
-    history: autoreply.History,
-    key: int,
-    lag: Seconds,
-    recipients: bool = True,
-    turn: Ints | None = None,
+    rows: Rows, away: tuple[Ints, Ints], pieces: Pieces, reception: Reception, turn: Ints | None = None
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], Born]:
     """Outcome and answer of each row, uint8[n] each, and the replies in order of the rows. Rows on their way out stay QUEUED
     and NOT_ASKED.
 
-    `away`: which rows came to a mailbox whose owner is away, and the numbers of the absences, int64[m] each.
-    `recipients`: mail to a mailbox that does not exist is refused at RCPT; else it is taken, and BOUNCED. `key` and `lag` give the time
-    from delivery to the reply: a hash die of the reply's id, 0.5 to 1.5 times the mean. `turn`, int64[n]: which turn of a mail loop each
-    row is, from 1; 0 for what begins a chain, as all rows are where it is left out."""
-    outcome = admission.admit(rule, rows.kind == Kind.SPAM, rows.kind != Kind.INTERNAL, rows.unresolvable, rows.dice)
-    outcome[(rows.mailbox < 0) & (outcome != Outcome.REFUSED)] = Outcome.REFUSED if recipients else Outcome.BOUNCED
+    `away`: which rows came to a mailbox whose owner is away, and the numbers of the absences, int64[m] each. `pieces` cuts those of them
+    that a responder is asked about, int64[k], where something is switched, and says what is in force for each piece; each is done with
+    before the next is asked for. `turn`, int64[n]: which turn of a mail loop each row is, from 1; 0 for what begins a chain, as all rows
+    are where it is left out."""
+    outcome = admission.admit(reception.rule, rows.kind == Kind.SPAM, rows.kind != Kind.INTERNAL, rows.unresolvable, rows.dice)
+    outcome[(rows.mailbox < 0) & (outcome != Outcome.REFUSED)] = Outcome.REFUSED if reception.recipients else Outcome.BOUNCED
     outcome = np.where(among(rows.kind, OUTGOING), np.uint8(Outcome.QUEUED), outcome)
     asked = among(outcome, (Outcome.MAILBOX, Outcome.JUNK))
     answer = asked * np.uint8(Answer.NOT_ABSENT)  # NOT_ASKED is 0
     known = None
-    if force.acquaintance is not None:
+    if reception.acquaintance is not None:
         writes = rows.kind == Kind.OUTBOUND
         met = writes | (outcome == Outcome.MAILBOX)
-        known = force.acquaintance.meet(rows.mailbox, np.where(writes, rows.recipient, rows.sender), met)
+        known = reception.acquaintance.meet(rows.mailbox, np.where(writes, rows.recipient, rows.sender), met)
     which, absence = (found[asked[away[0]]] for found in away)
-    boxes, sender = rows.mailbox[which], rows.sender[which]
+    why, by_user = np.zeros(len(which), dtype=np.uint8), np.zeros(len(which), dtype=np.bool_)
+    for piece, force in pieces(which):
+        some = which[piece]
+        why[piece] = _answers(rows, some, absence[piece], outcome, known[some] if known is not None else None, force, reception)
+        by_user[piece] = force.responder.user_return_path
+    answer[which] = why
+    granted = why == Answer.ANSWERED
+    replies = _replies(rows, which[granted], by_user[granted], reception, turn[which[granted]] if turn is not None else 0)
+    return outcome, answer, replies
+
+
+def _answers(
+    rows: Rows,
+    which: Ints,
+    absence: Ints,
+    outcome: npt.NDArray[np.uint8],
+    known: npt.NDArray[np.bool_] | None,
+    force: InForce,
+    reception: Reception,
+) -> npt.NDArray[np.uint8]:
+    """What becomes of some rows that a responder is asked about. uint8[k]."""
+    boxes, sender, at = rows.mailbox[which], rows.sender[which], rows.at[which]
     facts = autoreply.Facts(
         absent=np.ones(len(which), dtype=np.bool_),
         replies_on=force.replies_on[boxes],
@@ -76,20 +104,17 @@ def deliver(
         sender=sender,
         flags=rows.flags[which],
         outcome=outcome[which],
-        known=None if known is None else known[which],
+        known=known,
     )
-    why = autoreply.reasons(force.audience, responder, facts)
+    why = autoreply.reasons(force.audience, force.responder, facts)
     survivors = np.flatnonzero(why == Answer.ANSWERED)
-    at = rows.at[which]
     if force.own is None:
         asking = (boxes[survivors], absence[survivors], sender[survivors])
-        why[survivors] = autoreply.grants(history, responder, at[survivors], *asking)
+        why[survivors] = autoreply.grants(reception.history, force.responder, at[survivors], *asking)
     else:
         one_by_one = zip(*(c[survivors].tolist() for c in (which, at, boxes, absence, sender)), strict=True)
-        why[survivors] = [_asked(rows, i, outcome, force, responder, history, *who) for i, *who in one_by_one]
-    answer[which] = why
-    granted = which[why == Answer.ANSWERED]
-    return outcome, answer, _replies(rows, granted, responder, key, lag, turn[granted] if turn is not None else 0)
+        why[survivors] = [_asked(rows, i, outcome, force, reception, *who) for i, *who in one_by_one]
+    return why
 
 
 def _asked(
@@ -97,8 +122,7 @@ def _asked(
     i: int,
     outcome: npt.NDArray[np.uint8],
     force: InForce,
-    responder: autoreply.Responder,
-    history: autoreply.History,
+    reception: Reception,
     at: Seconds,
     mailbox: int,
     absence: int,
@@ -106,16 +130,16 @@ def _asked(
 ) -> Answer:
     """What becomes of a row that a function may answer."""
     assert force.own is not None
-    if not force.own.wants(_incoming(rows, i, outcome, force.words), mailbox, absence, sender):
+    if not force.own.wants(_incoming(rows, i, outcome, reception.words), mailbox, absence, sender):
         return Answer.OWN_FUNCTION
-    why = autoreply.grant(history, responder, at, mailbox, absence, sender)
+    why = autoreply.grant(reception.history, force.responder, at, mailbox, absence, sender)
     if why is Answer.ANSWERED:
         force.own.sent(mailbox, absence, sender)
     return why
 
 
-def _replies(rows: Rows, which: Ints, responder: autoreply.Responder, key: int, lag: Seconds, turn: Ints | int) -> Born:
-    """The replies to some of the rows."""
+def _replies(rows: Rows, which: Ints, by_user: npt.NDArray[np.bool_], reception: Reception, turn: Ints | int) -> Born:
+    """The replies to some of the rows; `by_user`: with the return path of the user, else the null sender."""
     row, mailbox = rows.row[which], rows.mailbox[which]
     id = (row << 20) | (turn << 4) | Kind.AUTOREPLY
     return born_of(
@@ -123,12 +147,12 @@ def _replies(rows: Rows, which: Ints, responder: autoreply.Responder, key: int, 
         id=id,
         caused_by=(row << 20) | (np.maximum(turn - 1, 0) << 4) | rows.kind[which],
         truth=rows.truth[which],
-        sender=mailbox if responder.user_return_path else NULL_SENDER,
+        sender=np.where(by_user, mailbox, NULL_SENDER),
         sender_domain=HERE,
         recipient=rows.sender[which],
         next_hop=rows.sender_domain[which],
         size=NOTICE,
-        accepted_at=grid(rows.at[which] + np.maximum(0.001, grid(lag * (0.5 + us(key, id, Draw.REPLY_LAG))))),
+        accepted_at=grid(rows.at[which] + np.maximum(0.001, grid(reception.lag * (0.5 + us(reception.key, id, Draw.REPLY_LAG))))),
         mailbox=mailbox,
     )
 

@@ -97,6 +97,6 @@ def for_logs(state: State) -> State:
     attempts, episodes = len(state.attempts), int(one["episodes"]) + len(state.queues) + len(state.connections)
     if int(one["made"]) + len(state.connections) > attempts:
         room = min(_MUCH, max(2 * attempts, 32 * len(state.messages), _ROOM))
-        state = state._replace(attempts=np.zeros(room + len(state.connections), kernel.ATTEMPT))
+        state = state._replace(attempts=np.empty(room + len(state.connections), kernel.ATTEMPT))
         one["made"] = 0
     return state._replace(episodes=grown(state.episodes, episodes))
