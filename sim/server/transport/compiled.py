@@ -84,7 +84,7 @@ class Compiled:
             for name, values in fields.items():
                 part[name] = values[some]
         self._meet(rows, mail)
-        one["submitted"] = last
+        one["submitted"], one["comes"] = last, 0.0
 
     def apply(self, act: Act) -> None:
         """Have an act done now."""

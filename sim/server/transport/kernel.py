@@ -167,6 +167,7 @@ ONE: Final = np.dtype(
                 # and what is
                 "now",
                 "wakes",  # no wait ends before
+                "comes",  # before, no mail comes, has lived too long or is late
             )
         ),
         *(
@@ -1149,7 +1150,7 @@ def _attempts_end(s: State) -> None:
 def _lifetimes_end(s: State) -> None:
     """Rank 2."""
     one = s.one[0]
-    if one.expires != TIMER:
+    if one.expires != TIMER or one.comes > one.now:
         return
     one.due = 0
     while one.expiring < one.accepted and s.messages[one.expiring].accepted + one.expiry <= one.now:
@@ -1198,7 +1199,7 @@ def _waits_end(s: State) -> None:
 def _notices_are_due(s: State) -> None:
     """Rank 4."""
     one = s.one[0]
-    if one.delay_notice == math.inf:
+    if one.delay_notice == math.inf or one.comes > one.now:
         return
     one.due = 0
     while one.delaying < one.accepted and s.messages[one.delaying].accepted + one.delay_notice <= one.now:
@@ -1216,6 +1217,8 @@ def _notices_are_due(s: State) -> None:
 def _mail_comes(s: State) -> None:
     """Rank 5."""
     one = s.one[0]
+    if one.comes > one.now:
+        return
     one.due = 0
     while one.accepted < one.submitted and s.messages[one.accepted].accepted == one.now:
         s.due[one.due] = one.accepted
@@ -1245,18 +1248,10 @@ def _wakes(s: State) -> Seconds:
 
 
 @_compiled
-def _next(s: State) -> Seconds:
-    """The next time at which something is due."""
+def _comes(s: State) -> Seconds:
+    """When the next mail comes, has lived too long or is late."""
     one = s.one[0]
-    if one.acts > 0:
-        return one.now
-    if one.wakes <= one.now:  # these are over
-        one.wakes = _wakes(s)
-    at = one.wakes
-    if one.under_way > 0 and s.under_way[0].when < at:
-        at = s.under_way[0].when
-    if one.accepted < one.submitted and s.messages[one.accepted].accepted < at:
-        at = s.messages[one.accepted].accepted
+    at = s.messages[one.accepted].accepted if one.accepted < one.submitted else math.inf
     if one.expires == TIMER:
         while one.expiring < one.accepted and s.messages[one.expiring].place == GONE:
             one.expiring += 1
@@ -1267,6 +1262,22 @@ def _next(s: State) -> Seconds:
             one.delaying += 1
         if one.delaying < one.accepted:
             at = min(at, s.messages[one.delaying].accepted + one.delay_notice)
+    return at
+
+
+@_compiled
+def _next(s: State) -> Seconds:
+    """The next time at which something may be due."""
+    one = s.one[0]
+    if one.acts > 0:
+        return one.now
+    if one.wakes <= one.now:  # these are over
+        one.wakes = _wakes(s)
+    if one.comes <= one.now:
+        one.comes = _comes(s)
+    at = min(one.wakes, one.comes)
+    if one.under_way > 0 and s.under_way[0].when < at:
+        at = s.under_way[0].when
     return at
 
 
