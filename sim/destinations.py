@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from sim.mail import Code, Ints, Place, among
+from sim.mail import Code, Ints, Place, among, are
 from sim.streams import Draw, dice, us
 from sim.units import Floats, Seconds
 from sim.world import BANDWIDTH, FULL, TYPO, Spell, World
@@ -72,11 +72,11 @@ def destinations(world: World, hops: Ints) -> Destinations:
         addresses[several < fates.several] = fates.addresses
         dead = (addresses > 1) & (first_dead < fates.first_dead)
         dead &= ~among(where, (Place.PROVIDER, Place.SMARTHOST))
-    code = np.where(fate == Code.GREYLISTED, Code.OK, fate).astype(np.uint8)
+    code = np.where(are(fate, Code.GREYLISTED), np.uint8(Code.OK), fate)
     answers = among(fate, (Code.OK, Code.GREYLISTED, Code.BUSY))
-    code[(fate == Code.BUSY) | (answers & among(where, _ALTERNATES))] = Code.NONE
+    code[are(fate, Code.BUSY) | (answers & among(where, _ALTERNATES))] = Code.NONE
     code[answers & (dead.astype(np.int64) >= fates.tried)] = Code.TIMEOUT
-    alternate = np.flatnonzero(code == Code.NONE)
+    alternate = np.flatnonzero(are(code, Code.NONE))
     spells = world.alternate(hops[alternate])
     bad, count = np.zeros(len(hops), dtype=np.uint8), np.zeros(len(hops) + 1, dtype=np.int64)
     bad[alternate] = [met for _, met in spells]
@@ -88,7 +88,7 @@ def destinations(world: World, hops: Ints) -> Destinations:
         edges=np.array([edge for edges, _ in spells for edge in edges], dtype=np.float64),
         times=np.minimum(addresses, fates.tried).astype(np.int64),
         detour=np.where(dead, fates.connect_timeout, 0.0),
-        greylists=fate == Code.GREYLISTED,
+        greylists=are(fate, Code.GREYLISTED),
         lists=np.zeros(len(hops), dtype=np.int64),
     )
 
@@ -104,7 +104,7 @@ def mailboxes(world: World, addresses: Ints) -> Codes:
     for_good = us(world.key, addresses[is_full], Draw.QUOTA) < world.fates.for_good
     said[is_full] = np.where(for_good, Code.OVER_QUOTA, Code.FULL)
     said[strange[die < nobody]] = Code.NO_MAILBOX
-    said[(where == Place.TARGET) & (addresses & FULL != 0)] = Code.FULL
+    said[are(where, Place.TARGET) & (addresses & FULL != 0)] = Code.FULL
     said[addresses & TYPO != 0] = Code.NO_MAILBOX
     return said
 

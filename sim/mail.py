@@ -247,6 +247,12 @@ def among(codes: npt.NDArray[np.integer[Any]], chosen: tuple[IntEnum, ...]) -> n
     return _table(chosen).take(codes)
 
 
+def are(codes: npt.NDArray[np.integer[Any]], code: IntEnum) -> npt.NDArray[np.bool_]:
+    """Which of many codes are this one. `codes == code` means the same, but numpy looks long at an enumeration."""
+    found: npt.NDArray[np.bool_] = codes == int(code)
+    return found
+
+
 _FEW: Final = 4
 
 

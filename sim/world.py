@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from sim.mail import NO_HOST, Code, Ints, Place, Truth, among, place
+from sim.mail import NO_HOST, Code, Ints, Place, Truth, among, are, place
 from sim.streams import Draw, dice, key, series, u, us
 from sim.units import Floats, Seconds, grid
 
@@ -104,7 +104,7 @@ class World:
         fate = np.full(domains.shape, Code.OK, dtype=np.uint8)
         where = domains >> 40
         fate[(greylists < f.greylisting) & among(where, _MAY_GREYLIST)] = Code.GREYLISTED
-        strange = where == Place.STRANGE
+        strange = are(where, Place.STRANGE)
         fate[strange & (answers < f.silent + f.refusing + f.busy)] = Code.BUSY
         fate[strange & (answers < f.silent + f.refusing)] = Code.REFUSED
         fate[strange & (answers < f.silent)] = Code.TIMEOUT
@@ -112,7 +112,7 @@ class World:
             fate[strange & (us(self.key, domains, Draw.DOMAIN_NULL_MX) < f.null_mx)] = Code.NULL_MX
         lost = strange & (resolves < f.unresolvable)
         fate[lost] = np.where(at_once[lost] < f.nxdomain, Code.NXDOMAIN, Code.DNS_TIMEOUT)
-        gone = (where == Place.TARGET) & ((domains & GONE) != 0)
+        gone = are(where, Place.TARGET) & ((domains & GONE) != 0)
         if gone.any():
             fate[gone] = self._gone(domains[gone])
         return fate

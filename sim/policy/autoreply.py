@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from sim.mail import NULL_SENDER, Answer, Flag, Flags, Ints, Outcome, Place
+from sim.mail import NULL_SENDER, Answer, Flag, Flags, Ints, Outcome, Place, are
 from sim.units import HOUR, Floats, Seconds
 
 __all__ = [
@@ -100,6 +100,18 @@ class Facts:
     outcome: Bytes  # MAILBOX or JUNK
     known: Bools | None = None  # has the sender written before; looked at for an audience of KNOWN only; None: nobody has
 
+    def take(self, piece: slice) -> Facts:
+        """Of some of the messages."""
+        return Facts(
+            self.absent[piece],
+            self.replies_on[piece],
+            self.place[piece],
+            self.sender[piece],
+            self.flags[piece],
+            self.outcome[piece],
+            None if self.known is None else self.known[piece],
+        )
+
 
 def reasons(audience: Audience, responder: Responder, facts: Facts) -> Bytes:
     """For each message `Answer.ANSWERED`, subject to the history, or the first reason against it. uint8[n].
@@ -107,25 +119,25 @@ def reasons(audience: Audience, responder: Responder, facts: Facts) -> Bytes:
     The null sender is never answered, by any policy or switch (RFC 3834 section 2, RFC 5321 4.5.5)."""
     reason = np.full(facts.absent.shape, Answer.ANSWERED, dtype=np.uint8)
     answered = np.ones(facts.absent.shape, dtype=np.bool_)
-    flags = facts.flags | np.where(facts.outcome == Outcome.JUNK, Flag.JUNK, 0).astype(np.uint32)
+    flags = facts.flags | are(facts.outcome, Outcome.JUNK) * np.uint32(Flag.JUNK)
 
     def unless(against: Bools, why: Answer) -> None:
         reason[answered & against] = why
         answered[against] = False
 
     def flagged(which: int) -> Bools:
-        found: Bools = (flags & which) != 0
+        found: Bools = (flags & int(which)) != 0
         return found
 
     unless(~facts.absent, Answer.NOT_ABSENT)
     unless(~facts.replies_on, Answer.REPLIES_OFF)
-    inside = facts.place == Place.OFFICE
+    inside = are(facts.place, Place.OFFICE)
     if audience is Audience.NOBODY:
         unless(np.ones_like(inside), Answer.AUDIENCE)
     elif audience is Audience.INTERNAL:
         unless(~inside, Answer.AUDIENCE)
     elif audience is Audience.PARTNERS:
-        unless(~inside & (facts.place != Place.PARTNER), Answer.AUDIENCE)
+        unless(~inside & (~are(facts.place, Place.PARTNER)), Answer.AUDIENCE)
     elif audience is Audience.CONTACTS:
         unless(~inside & ~flagged(Flag.CONTACT), Answer.AUDIENCE)
     elif audience is Audience.KNOWN:

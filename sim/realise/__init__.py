@@ -19,7 +19,6 @@ from sim.realise.people import People
 from sim.realise.replayed import replayed
 from sim.realise.spam import Spam
 from sim.scenario import Scenario
-from sim.scenario.away import Away
 from sim.streams import Generators
 from sim.tally import Tally
 from sim.units import HOUR, Floats, Seconds
@@ -120,7 +119,7 @@ class _Draw:
         generators = Generators(seed, replication)
         self.spam, self.people = Spam(scenario, generators), People(scenario, generators)
         self.replayed = replayed(scenario)
-        self.away, self.tally = Away(scenario.absences), tally
+        self.away, self.tally = scenario.who_is_away, tally
         self.rows = 0
 
     def hours(self, first: int, last: int) -> Rows:

@@ -21,6 +21,7 @@ from sim.policy.own import Function, stays_here
 from sim.profiles import Profile, Setting, responders
 from sim.profiles.responders import Autoresponder
 from sim.scenario import calendar, causes, changes, identity, inputs, policies, reader, replies, route
+from sim.scenario.away import Away
 from sim.scenario.calendar import Absence
 from sim.scenario.changes import Change
 from sim.scenario.compressed import Compressed
@@ -216,6 +217,11 @@ class Scenario:
         )
 
     @cached_property
+    def who_is_away(self) -> Away:
+        """The same, to be asked for many times at once."""
+        return Away(self.absences)
+
+    @cached_property
     def changes(self) -> tuple[Change, ...]:
         """Changes in order of time."""
         return changes.changes(self.document.change, self.mailbox)
@@ -257,7 +263,7 @@ class Scenario:
 
     def work_out(self) -> None:
         """Work out what every run asks for, so that it need not be done for each."""
-        self.sha256(), self.drawn_sha256, self.responder(), self.queue_rules(), self.absences, self.changes
+        self.sha256(), self.drawn_sha256, self.responder(), self.queue_rules(), self.who_is_away, self.changes
 
     @cached_property
     def drawn_sha256(self) -> str:

@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 import simpy
 
-from sim.mail import ATTRACTED, HERE, NULL_SENDER, OUTGOING, SMARTHOST, Answer, Code, Dsn, Ints, Kind, Outcome, Truth, among
+from sim.mail import ATTRACTED, HERE, NULL_SENDER, OUTGOING, SMARTHOST, Answer, Code, Dsn, Ints, Kind, Outcome, Truth, among, are
 from sim.names import Names
 from sim.policy.acquaintance import Acquaintance
 from sim.policy.autoreply import Audience
@@ -25,7 +25,6 @@ from sim.policy.own import Own
 from sim.profiles import Profile
 from sim.record import SCHEMA, Later, Record, RunInfo, Table
 from sim.scenario import Scenario
-from sim.scenario.away import Away
 from sim.server import ledger
 from sim.server.acts import acts
 from sim.server.breaker import Breaker
@@ -90,7 +89,6 @@ class Host:
             acquaintance=Acquaintance() if known else None,
             words=self.names,
         )
-        self.away = Away(scenario.absences)
         self.ledger, self.outward = Ledger(), Outward(scenario, world)
         reports = self.outward.lag if self.outward.strangers_send else math.inf
         confirmed = scenario.document.confirmed
@@ -202,7 +200,7 @@ class Host:
         self, report: Report, sent: Born, profile: Profile, by: int, but: frozenset[int] | set[int] = frozenset()
     ) -> Iterator[Born]:
         """The reports on what a server could not deliver, or not yet, messages `but` left out."""
-        failed = report.dsn == Dsn.SENT
+        failed = are(report.dsn, Dsn.SENT)
         if failed.any():
             yield self.outward.notices(sent[report.settled[failed]], Kind.FAILURE, report.settled_at[failed], by)
         if len(report.late):
@@ -216,7 +214,7 @@ class Host:
         """What our server handed over goes on from the smarthost, whose reports come back as mail from outside. What left it."""
         ours = self.ledger.sent.rows
         relay.late.update(ours["id"][report.late].tolist())
-        delivered = report.outcome == Outcome.DELIVERED
+        delivered = are(report.outcome, Outcome.DELIVERED)
         relay.take(ours[report.settled[delivered]], report.settled_at[delivered])
         beyond = relay.advance(until)
         for notices in self._notices(beyond, relay.sent.rows, relay.profile, SMARTHOST, relay.late):
@@ -229,7 +227,7 @@ class Host:
         """What the outside makes of messages that have arrived there, if anything."""
         if math.isinf(min(self.reputation.lag, self.gates.lag, self.loops.lag)):
             return
-        delivered = report.outcome == Outcome.DELIVERED
+        delivered = are(report.outcome, Outcome.DELIVERED)
         arrived, at = sent[report.settled[delivered]], report.settled_at[delivered]
         noted = arrived["noted"]
         arrived, at = arrived[noted], at[noted]
@@ -255,7 +253,7 @@ class Host:
 
     def _deliver(self, rows: Rows, turn: Ints | None, until: Seconds) -> None:
         """What arrives, and what follows from it at once. `turn`: of a mail loop, 0 for what begins a chain, as all rows do without it."""
-        away = self.away.found(rows.mailbox, rows.at)
+        away = self.scenario.who_is_away.found(rows.mailbox, rows.at)
         reached = self.outward.reaching(rows)
         seen = replace(rows, at=reached)
         outcome, answer, replies = deliver(seen, away, lambda which: self._in_force(rows.at[which], until), self.reception, turn)
@@ -266,7 +264,7 @@ class Host:
             self.held += int(stuck.sum())
         dsn = self.outward.duties(rows, outcome)
         code = np.zeros(len(rows), dtype=np.uint8)  # Code.NONE
-        code[outcome == Outcome.BOUNCED] = Code.NO_MAILBOX
+        code[are(outcome, Outcome.BOUNCED)] = Code.NO_MAILBOX
         batch = Batch(rows, turn, outcome, answer, settled, code, dsn)
         if self.tally is None:
             self.ledger.batches.append(batch)
@@ -331,12 +329,13 @@ class Host:
             by_hour: Table = Later(SCHEMA["hours"], lambda: hours(messages, attempts).__getitem__)
         else:
             messages, by_hour = self.ledger.close(transport.messages(), attempts, self.tally.table())
+        breakers, listings = list(self.breakers.values()), self.reputation.listings()
         tables = {
             "messages": messages,
             "queues": transport.queues(),
             "attempts": attempts,
             "hours": by_hour,
-            "acts": acts(scenario, self.policy, self.breakers.values(), self.reputation.listings()),
+            "acts": Later(SCHEMA["acts"], lambda: acts(scenario, self.policy, breakers, listings).__getitem__),
         }
         if self.tally is not None:
             tables["tallied"] = self.tally.table()

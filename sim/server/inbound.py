@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from sim.mail import HERE, NULL_SENDER, OUTGOING, Answer, Flag, Ints, Kind, Outcome, Place, among
+from sim.mail import HERE, NULL_SENDER, OUTGOING, Answer, Flag, Ints, Kind, Outcome, Place, among, are
 from sim.policy import admission, autoreply
 from sim.policy.acquaintance import Acquaintance
 from sim.policy.own import Incoming, Own
@@ -64,77 +64,70 @@ def deliver(
     that a responder is asked about, int64[k], where something is switched, and says what is in force for each piece; each is done with
     before the next is asked for. `turn`, int64[n]: which turn of a mail loop each row is, from 1; 0 for what begins a chain, as all rows
     are where it is left out."""
-    outcome = admission.admit(reception.rule, rows.kind == Kind.SPAM, rows.kind != Kind.INTERNAL, rows.unresolvable, rows.dice)
-    outcome[(rows.mailbox < 0) & (outcome != Outcome.REFUSED)] = Outcome.REFUSED if reception.recipients else Outcome.BOUNCED
+    spam, outside = are(rows.kind, Kind.SPAM), ~are(rows.kind, Kind.INTERNAL)
+    outcome = admission.admit(reception.rule, spam, outside, rows.unresolvable, rows.dice)
+    outcome[(rows.mailbox < 0) & ~are(outcome, Outcome.REFUSED)] = Outcome.REFUSED if reception.recipients else Outcome.BOUNCED
     outcome = np.where(among(rows.kind, OUTGOING), np.uint8(Outcome.QUEUED), outcome)
     asked = among(outcome, (Outcome.MAILBOX, Outcome.JUNK))
     answer = asked * np.uint8(Answer.NOT_ABSENT)  # NOT_ASKED is 0
     known = None
     if reception.acquaintance is not None:
-        writes = rows.kind == Kind.OUTBOUND
-        met = writes | (outcome == Outcome.MAILBOX)
+        writes = are(rows.kind, Kind.OUTBOUND)
+        met = writes | are(outcome, Outcome.MAILBOX)
         known = reception.acquaintance.meet(rows.mailbox, np.where(writes, rows.recipient, rows.sender), met)
     which, absence = (found[asked[away[0]]] for found in away)
+    boxes, sender = rows.mailbox[which], rows.sender[which]
+    facts = autoreply.Facts(
+        absent=np.ones(len(which), dtype=np.bool_),
+        replies_on=np.ones(len(which), dtype=np.bool_),
+        place=np.where(sender == NULL_SENDER, np.uint8(Place.STRANGE), sender >> 40).astype(np.uint8),
+        sender=sender,
+        flags=rows.flags[which],
+        outcome=outcome[which],
+        known=known[which] if known is not None else None,
+    )
     why, by_user = np.zeros(len(which), dtype=np.uint8), np.zeros(len(which), dtype=np.bool_)
     for piece, force in pieces(which):
-        some = which[piece]
-        why[piece] = _answers(rows, some, absence[piece], outcome, known[some] if known is not None else None, force, reception)
+        facts.replies_on[piece] = force.replies_on[boxes[piece]]
+        why[piece] = _answers(rows, which[piece], absence[piece], facts.take(piece), force, reception)
         by_user[piece] = force.responder.user_return_path
     answer[which] = why
-    granted = why == Answer.ANSWERED
+    granted = are(why, Answer.ANSWERED)
     replies = _replies(rows, which[granted], by_user[granted], reception, turn[which[granted]] if turn is not None else 0)
     return outcome, answer, replies
 
 
-def _answers(
-    rows: Rows,
-    which: Ints,
-    absence: Ints,
-    outcome: npt.NDArray[np.uint8],
-    known: npt.NDArray[np.bool_] | None,
-    force: InForce,
-    reception: Reception,
-) -> npt.NDArray[np.uint8]:
+def _answers(rows: Rows, which: Ints, absence: Ints, facts: autoreply.Facts, force: InForce, reception: Reception) -> npt.NDArray[np.uint8]:
     """What becomes of some rows that a responder is asked about. uint8[k]."""
-    boxes, sender, at = rows.mailbox[which], rows.sender[which], rows.at[which]
-    facts = autoreply.Facts(
-        absent=np.ones(len(which), dtype=np.bool_),
-        replies_on=force.replies_on[boxes],
-        place=np.where(sender == NULL_SENDER, Place.STRANGE, sender >> 40).astype(np.uint8),
-        sender=sender,
-        flags=rows.flags[which],
-        outcome=outcome[which],
-        known=known,
-    )
     why = autoreply.reasons(force.audience, force.responder, facts)
-    survivors = np.flatnonzero(why == Answer.ANSWERED)
+    survivors = np.flatnonzero(are(why, Answer.ANSWERED))
+    chosen = which[survivors]
+    asking = (rows.at[chosen], rows.mailbox[chosen], absence[survivors], facts.sender[survivors])
     if force.own is None:
-        asking = (boxes[survivors], absence[survivors], sender[survivors])
-        why[survivors] = autoreply.grants(reception.history, force.responder, at[survivors], *asking)
+        why[survivors] = autoreply.grants(reception.history, force.responder, *asking)
     else:
-        one_by_one = zip(*(c[survivors].tolist() for c in (which, at, boxes, absence, sender)), strict=True)
-        why[survivors] = [_asked(rows, i, outcome, force, reception, *who) for i, *who in one_by_one]
+        one_by_one = zip(*(column.tolist() for column in (chosen, facts.outcome[survivors], *asking)), strict=True)
+        seen = ((_incoming(rows, i, outcome, reception.words), who) for i, outcome, *who in one_by_one)
+        why[survivors] = [_asked(mail, force.own, force.responder, reception.history, *who) for mail, who in seen]
     return why
 
 
 def _asked(
-    rows: Rows,
-    i: int,
-    outcome: npt.NDArray[np.uint8],
-    force: InForce,
-    reception: Reception,
+    mail: Incoming,
+    own: Own,
+    responder: autoreply.Responder,
+    history: autoreply.History,
     at: Seconds,
     mailbox: int,
     absence: int,
     sender: int,
 ) -> Answer:
-    """What becomes of a row that a function may answer."""
-    assert force.own is not None
-    if not force.own.wants(_incoming(rows, i, outcome, reception.words), mailbox, absence, sender):
+    """What becomes of a message that a function may answer."""
+    if not own.wants(mail, mailbox, absence, sender):
         return Answer.OWN_FUNCTION
-    why = autoreply.grant(reception.history, force.responder, at, mailbox, absence, sender)
+    why = autoreply.grant(history, responder, at, mailbox, absence, sender)
     if why is Answer.ANSWERED:
-        force.own.sent(mailbox, absence, sender)
+        own.sent(mailbox, absence, sender)
     return why
 
 
@@ -157,8 +150,8 @@ def _replies(rows: Rows, which: Ints, by_user: npt.NDArray[np.bool_], reception:
     )
 
 
-def _incoming(rows: Rows, i: int, outcome: npt.NDArray[np.uint8], words: Words | None) -> Incoming:
+def _incoming(rows: Rows, i: int, outcome: int, words: Words | None) -> Incoming:
     """What a function sees of a row."""
-    flags = Flag(int(rows.flags[i])) | (Flag.JUNK if outcome[i] == Outcome.JUNK else Flag(0))
+    flags = Flag(int(rows.flags[i])) | (Flag.JUNK if outcome == Outcome.JUNK else Flag(0))
     sender = int(rows.sender[i]), int(rows.sender_domain[i])
     return Incoming(float(rows.at[i]), int(rows.size[i]), flags, words or Words(), sender, int(rows.recipient[i]))

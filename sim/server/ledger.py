@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.destinations import Codes
-from sim.mail import HERE, OUTGOING, Answer, Ints, Kind, Outcome, Truth, among
+from sim.mail import HERE, OUTGOING, Answer, Ints, Kind, Outcome, Truth, among, are
 from sim.record import MESSAGES, SCHEMA, Array, Later, Table
 from sim.server.hourly import hours
 from sim.server.merging import Made, merged, order
@@ -84,7 +84,7 @@ def one_behind_the_other(parts: Sequence[Born]) -> Born:
 
 def outgoing(rows: Rows, which: Ints) -> Born:
     """Those workload rows that are on their way out, as a transport takes them. Without a note: mail that our people write."""
-    noted = rows.kind[which] != Kind.OUTBOUND
+    noted = ~are(rows.kind[which], Kind.OUTBOUND)
     return born_of(
         len(which),
         id=ids(rows, None, which),

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.destinations import Codes
-from sim.mail import HERE, NULL_SENDER, OUTGOING, Dsn, Ints, Kind, Outcome, Place, Truth, address, among, place
+from sim.mail import HERE, NULL_SENDER, OUTGOING, Dsn, Ints, Kind, Outcome, Place, Truth, address, among, are, place
 from sim.policy import bounce
 from sim.scenario import Scenario
 from sim.server.inbound import NOTICE
@@ -49,7 +49,7 @@ class Outward:
     def duties(self, rows: Rows, outcome: npt.NDArray[np.uint8]) -> Codes:
         """Dsn of each row: mail that was taken for a mailbox that does not exist must be reported."""
         dsn = np.zeros(len(rows), dtype=np.uint8)
-        for i in np.flatnonzero(outcome == Outcome.BOUNCED).tolist():
+        for i in np.flatnonzero(are(outcome, Outcome.BOUNCED)).tolist():
             dsn[i] = bounce.duty(int(rows.sender[i]), self.reports)
         return dsn
 
@@ -73,7 +73,7 @@ class Outward:
     def from_arrivals(self, rows: Rows, turn: Ints | None, outcome: npt.NDArray[np.uint8], dsn: Codes, away: Ints) -> Iterator[Born]:
         """Reports of unknown recipients, receipts and forwards of a batch, in order of its rows within each. `turn`: as in `late`. `away`:
         which rows came to somebody who is."""
-        unknown = np.flatnonzero((outcome == Outcome.BOUNCED) & (dsn == Dsn.SENT))
+        unknown = np.flatnonzero(are(outcome, Outcome.BOUNCED) & are(dsn, Dsn.SENT))
         if len(unknown):
             id = ids(rows, turn, unknown)
             n = id & 0xFFFFF  # as in every notice: the kind of what it reports, and that one's own n
@@ -86,7 +86,7 @@ class Outward:
         """The reports on messages of a transport to their senders: one of ours gets it at once, somebody outside as a message. In a notice,
         n is the kind of the message that it reports, and that one's own n. `by`: the domain that reports; not ours, the report comes to
         our people from outside, and so a while later."""
-        ours = ~about["noted"] | (about["sender"] >> 40 == Place.OFFICE)
+        ours = ~about["noted"] | are(about["sender"] >> 40, Place.OFFICE)
         truth = np.full(len(about), Truth.INTERNAL, dtype=np.uint8)
         truth[~ours] = [
             self.truth(*who) for who in zip(about["sender"][~ours].tolist(), about["sender_domain"][~ours].tolist(), strict=True)
