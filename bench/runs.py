@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -21,7 +22,7 @@ from sim.world import World
 
 __all__ = ["RUNS", "drawn_and_played", "headline", "played", "plainly", "scenario"]
 
-RUNS: Final = {"the story": 5, "a day of 4,000 mailboxes": 1, "a day of 40,000 mailboxes": 1}  # replications in one figure
+RUNS: Final = {"the story": 20, "a day of 4,000 mailboxes": 1, "a day of 40,000 mailboxes": 1}  # replications in one figure
 
 
 def scenario(name: str) -> Scenario:
@@ -48,13 +49,18 @@ def played(name: str, engine: Engine) -> tuple[float, int]:
     """User CPU seconds from rows to a record in memory, and attempts: the mean of some replications, after one that does not count."""
     found, seconds = scenario(name), 0.0
     sim.run(scenario("the story"), "external", seed=2, engine=engine)  # what is made once
-    for replication in range(RUNS[name]):
-        world = realise.world(found, 1, replication)
-        rows, gated = _rows(found, replication, world), realise.attracted(found, 1, replication, world)
+    for host in [_host(found, replication, engine) for replication in range(RUNS[name])]:
         begin = cpu()
-        record = Host(found, "external", 1, replication, world, rows, gated, engine).run()
+        record = host().run()
         seconds += cpu() - begin
     return seconds / RUNS[name], len(record.columns("attempts")["at"])
+
+
+def _host(found: Scenario, replication: int, engine: Engine) -> Callable[[], Host]:
+    """What plays the rows of a replication, which are drawn now."""
+    world = realise.world(found, 1, replication)
+    rows, gated = _rows(found, replication, world), realise.attracted(found, 1, replication, world)
+    return lambda: Host(found, "external", 1, replication, world, rows, gated, engine)
 
 
 def drawn_and_played(name: str, engine: Engine) -> tuple[float, int]:

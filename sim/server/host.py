@@ -17,6 +17,7 @@ from typing import Final
 import numpy as np
 import simpy
 
+from sim import __version__
 from sim.mail import ATTRACTED, HERE, NULL_SENDER, OUTGOING, SMARTHOST, Answer, Code, Dsn, Ints, Kind, Outcome, Truth, among, are
 from sim.names import Names
 from sim.policy.acquaintance import Acquaintance
@@ -299,8 +300,6 @@ class Host:
     # What it leaves.
 
     def _record(self) -> Record:
-        from sim import __version__
-
         scenario, transport, relay = self.scenario, self.transport, self.relay
         info = RunInfo(
             scenario.name,
@@ -329,13 +328,13 @@ class Host:
             by_hour: Table = Later(SCHEMA["hours"], lambda: hours(messages, attempts).__getitem__)
         else:
             messages, by_hour = self.ledger.close(transport.messages(), attempts, self.tally.table())
-        breakers, listings = list(self.breakers.values()), self.reputation.listings()
+        policy, breakers, listings = self.policy, list(self.breakers.values()), self.reputation.listings()
         tables = {
             "messages": messages,
             "queues": transport.queues(),
             "attempts": attempts,
             "hours": by_hour,
-            "acts": Later(SCHEMA["acts"], lambda: acts(scenario, self.policy, breakers, listings).__getitem__),
+            "acts": Later(SCHEMA["acts"], lambda: acts(scenario, policy, breakers, listings).__getitem__),
         }
         if self.tally is not None:
             tables["tallied"] = self.tally.table()

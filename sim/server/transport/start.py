@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -28,6 +29,32 @@ def warm_up(rules: QueueRules) -> None:
 
 def empty(rules: QueueRules, manner: Manner) -> State:
     """An empty transport."""
+    of_rules = _of_rules(rules)
+    one = of_rules.one.copy()
+    for name in ("session", "bandwidth", "greylist_delay", "refuses", "throttle", "relayed"):
+        one[0][name] = getattr(manner, name)
+    one["key"] = np.array([manner.key], dtype=np.uint64).view(np.int64)
+    spells = np.zeros(len(manner.spells), kernel.SPELL)
+    for row, spell in zip(spells, manner.spells, strict=True):
+        row["hop"], row["since"], row["until"], row["code"] = (
+            kernel.ANY if spell.hop is None else spell.hop,
+            spell.since,
+            spell.until,
+            spell.code,
+        )
+    return of_rules._replace(
+        one=one,
+        spells=spells,
+        lengths=np.array(manner.lengths, dtype=np.float64),
+        taken=np.zeros(math.ceil(manner.throttle) + 1 if math.isfinite(manner.throttle) else 1),
+        lines=of_rules.lines.copy(),
+        naps=of_rules.naps.copy(),
+    )
+
+
+@lru_cache(maxsize=64)
+def _of_rules(rules: QueueRules) -> State:
+    """What depends on nothing else; of what is not copied nothing is changed in place."""
     one = np.zeros(1, kernel.ONE)
     numbers: dict[str, float] = {
         "expiry": rules.expiry,
@@ -36,11 +63,6 @@ def empty(rules: QueueRules, manner: Manner) -> State:
         "forget_after": rules.forget_after,
         "resubmit_after": rules.resubmit_after,
         "suspend_for": rules.suspend_for,
-        "session": manner.session,
-        "bandwidth": manner.bandwidth,
-        "greylist_delay": manner.greylist_delay,
-        "refuses": manner.refuses,
-        "throttle": manner.throttle,
         "family": kernel.FAMILIES[rules.family],
         "kind": rules.kind,
         "expires": kernel.EXPIRIES[rules.expires],
@@ -52,21 +74,11 @@ def empty(rules: QueueRules, manner: Manner) -> State:
         "suspend_after": rules.suspend_after,
         "final": sum(1 << int(code) for code in PERMANENT if not rules.retries(code)),
         "glitches": sum(1 << int(code) for code in rules.glitch_on),
-        "relayed": manner.relayed,
     }
     for name, value in numbers.items():
         one[0][name] = value
-    one["key"] = np.array([manner.key], dtype=np.uint64).view(np.int64)
     for name in ("asking", "last_asking", "resubmits", "last_resubmit"):
         one[0][name] = NONE
-    spells = np.zeros(len(manner.spells), kernel.SPELL)
-    for row, spell in zip(spells, manner.spells, strict=True):
-        row["hop"], row["since"], row["until"], row["code"] = (
-            kernel.ANY if spell.hop is None else spell.hop,
-            spell.since,
-            spell.until,
-            spell.code,
-        )
     lines, naps = _lines(rules)
     none = np.zeros(0, np.uint32)
     return State(
@@ -78,10 +90,10 @@ def empty(rules: QueueRules, manner: Manner) -> State:
         counters=np.zeros(0, kernel.COUNTER),
         resubmits=np.zeros(0, kernel.RESUBMISSION),
         pairs=np.zeros(0, kernel.PAIR),
-        spells=spells,
+        spells=np.zeros(0, kernel.SPELL),
         listed=np.zeros(0, kernel.SPELL),
-        lengths=np.array(manner.lengths, dtype=np.float64),
-        taken=np.zeros(math.ceil(manner.throttle) + 1 if math.isfinite(manner.throttle) else 1),
+        lengths=np.zeros(0),
+        taken=np.zeros(0),
         connections=np.zeros(0, kernel.CONNECTION),
         free=none,
         under_way=np.zeros(0, kernel.ENDING),
