@@ -85,7 +85,7 @@ def destinations(world: World, hops: Ints) -> Destinations:
         code=code,
         bad=bad,
         first=np.cumsum(count),
-        edges=np.array([edge for edges, _ in spells for edge in edges], dtype=np.float64),
+        edges=np.concatenate([np.zeros(0), *(edges for edges, _ in spells)]),
         times=np.minimum(addresses, fates.tried).astype(np.int64),
         detour=np.where(dead, fates.connect_timeout, 0.0),
         greylists=are(fate, Code.GREYLISTED),

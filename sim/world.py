@@ -81,7 +81,8 @@ class World:
     _lengths: dict[Code, Seconds] = field(repr=False)  # of attempts that fail before a recipient is named
     _fate: dict[int, Code] = field(default_factory=dict, repr=False)
     _steady: dict[int, Code] = field(default_factory=dict, repr=False)
-    _spells: dict[int, tuple[list[float], Code]] = field(default_factory=dict, repr=False)
+    _spells: dict[int, tuple[Floats, Code]] = field(default_factory=dict, repr=False)
+    _edges: dict[int, tuple[list[float], Code]] = field(default_factory=dict, repr=False)  # the same, for one who asks often
     _mailboxes: dict[int, Code] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -248,11 +249,13 @@ class World:
     def alternates(self, hop: int) -> tuple[list[float], Code]:
         """Edges of a hop's bad spells, and what it is then: bad in [edge 0, edge 1), and so on. A busy host is busy three quarters of the
         time, and begins with the last part of a busy spell; a partner fails now and then, and so does a smarthost."""
-        if hop not in self._spells:
-            self.alternate(np.array([hop]))
-        return self._spells[hop]
+        known = self._edges.get(hop)
+        if known is None:
+            edges, bad = self.alternate(np.array([hop]))[0]
+            known = self._edges[hop] = edges.tolist(), bad
+        return known
 
-    def alternate(self, hops: Ints) -> list[tuple[list[float], Code]]:
+    def alternate(self, hops: Ints) -> list[tuple[Floats, Code]]:
         """The same of many."""
         where = hops >> 40
         for there in np.unique(where).tolist():
@@ -265,27 +268,28 @@ class World:
         f = self.fates
         if where in (Place.PARTNER, Place.SMARTHOST):
             often, bad = (f.outages, f.outage) if where == Place.PARTNER else (f.relay_outages, f.relay_outage)
-            good, code, draw, begun = (1.0 / often if often > 0 else math.inf), Code.TIMEOUT, Draw.OUTAGE, list[float]()
+            good, code, draw, busy = (1.0 / often if often > 0 else math.inf), Code.TIMEOUT, Draw.OUTAGE, False
         else:
-            good, bad, code, draw, begun = f.busy_spell / 3.0, f.busy_spell, Code.BUSY, Draw.DOMAIN_BUSY, [0.0]
-        if math.isinf(good) and not begun:
-            self._spells.update((hop, ([], code)) for hop in hops)
+            good, bad, code, draw, busy = f.busy_spell / 3.0, f.busy_spell, Code.BUSY, Draw.DOMAIN_BUSY, True
+        if math.isinf(good):
+            self._spells.update((hop, (np.zeros(0), code)) for hop in hops)
             return
         left, count = np.array(hops, dtype=np.int64), max(4, math.ceil(2.4 * self.horizon / (good + bad)))  # as many as most need
-        means = np.array((bad, good) if begun else (good, bad))
+        means = np.array((bad, good) if busy else (good, bad))
         while len(left):
-            ends = np.cumsum(self._spans(left, draw, means[np.arange(count) % 2]), axis=1)
+            ends = np.zeros((len(left), count + 1))  # the first begins at 0
+            np.cumsum(self._spans(left, draw, means[np.arange(count) % 2]), axis=1, out=ends[:, 1:])
             enough = ends[:, -1] >= self.horizon
             found = ends[enough]
-            for hop, row, n in zip(left[enough].tolist(), found.tolist(), np.sum(found < self.horizon, axis=1).tolist(), strict=True):
-                self._spells[hop] = ([*begun, *row[: n + 1]], code)
+            for hop, row, n in zip(left[enough].tolist(), found, np.sum(found < self.horizon, axis=1).tolist(), strict=True):
+                self._spells[hop] = row[0 if busy else 1 : n + 1], code
             left, count = left[~enough], 2 * count
 
     def _spans(self, hops: Ints, draw: Draw, means: Floats) -> Floats:
         """How long spells of these mean lengths take, one after the other. Shapes: int64[n] and float64[k] to float64[n, k]."""
         thrown = series(self.key, hops, draw, count=len(means))
         # math.log1p and numpy's may differ in the last bit, and numpy's from machine to machine
-        spread = np.array(list(map(math.log1p, (-thrown).ravel().tolist())))
+        spread = np.fromiter(map(math.log1p, (-thrown).ravel().tolist()), np.float64, thrown.size)
         return grid(np.maximum(1.0, spread.reshape(thrown.shape) * -means))
 
 
