@@ -101,6 +101,8 @@ def _answers(rows: Rows, which: Ints, absence: Ints, facts: autoreply.Facts, for
     """What becomes of some rows that a responder is asked about. uint8[k]."""
     why = autoreply.reasons(force.audience, force.responder, facts)
     survivors = np.flatnonzero(are(why, Answer.ANSWERED))
+    if not len(survivors):
+        return why
     chosen = which[survivors]
     asking = (rows.at[chosen], rows.mailbox[chosen], absence[survivors], facts.sender[survivors])
     if force.own is None:
