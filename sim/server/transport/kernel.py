@@ -123,7 +123,7 @@ PAIR: Final = np.dtype([("met", "f8"), ("recipient", "i8"), ("asked", "i8")])
 SPELL: Final = np.dtype([("hop", "i8"), ("since", "f8"), ("until", "f8"), ("code", "i8")])
 CONNECTION: Final = np.dtype([("seconds", "f8"), ("carried", "i4"), ("code", "i4")])
 ENDING: Final = np.dtype([("when", "f8"), ("message", "u4")], align=True)  # an attempt under way
-LINE: Final = np.dtype([("wait", "f8"), ("head", "u4"), ("tail", "u4")])
+LINE: Final = np.dtype([("wait", "f8"), ("at", "f8"), ("head", "u4"), ("tail", "u4")])  # at: its head has waited until then
 ASKING: Final = np.dtype([("id", "i8"), ("queue", "u4")])
 EPISODE: Final = np.dtype(
     [("hop", "i8"), ("since", "f8"), ("until", "f8"), ("seconds", "f8"), ("failures", "i4"), ("code", "u1"), ("ended", "u1")], align=True
@@ -437,7 +437,7 @@ def _into(items: Array, lines: Array, n: int, i: int) -> None:
     line, item = lines[n], items[i]
     item.line, item.next, item.prev = n, NONE, line.tail
     if line.tail == NONE:
-        line.head = i
+        line.head, line.at = i, item.when
     else:
         items[line.tail].next = i
     line.tail = i
@@ -450,6 +450,7 @@ def _out_of(items: Array, lines: Array, i: int) -> None:
     line = lines[item.line]
     if item.prev == NONE:
         line.head = item.next
+        line.at = items[item.next].when if item.next != NONE else math.inf
     else:
         items[item.prev].next = item.next
     if item.next == NONE:
@@ -1176,13 +1177,13 @@ def _waits_end(s: State) -> None:
         if s.queues[q].flags & ASLEEP:
             _awake(s, q)
     for n in range(len(s.naps)):
-        while s.naps[n].head != NONE and s.queues[s.naps[n].head].when == one.now:
+        while s.naps[n].at == one.now:
             _awake(s, s.naps[n].head)
     while one.family == BY_QUEUE and one.waits > 0 and s.queues[s.waits[0]].when == one.now:
         _awake(s, s.waits[0])
     one.due = 0
     for n in range(len(s.lines)):
-        while s.lines[n].head != NONE and s.messages[s.lines[n].head].when == one.now:
+        while s.lines[n].at == one.now:
             s.due[one.due] = s.lines[n].head
             one.due += 1
             _out_of(s.messages, s.lines, s.lines[n].head)
@@ -1235,11 +1236,9 @@ def _wakes(s: State) -> Seconds:
     one = s.one[0]
     at = math.inf
     for n in range(len(s.naps)):
-        if s.naps[n].head != NONE and s.queues[s.naps[n].head].when < at:
-            at = s.queues[s.naps[n].head].when
+        at = min(at, s.naps[n].at)
     for n in range(len(s.lines)):
-        if s.lines[n].head != NONE and s.messages[s.lines[n].head].when < at:
-            at = s.messages[s.lines[n].head].when
+        at = min(at, s.lines[n].at)
     if one.waits > 0:
         at = min(at, s.queues[s.waits[0]].when if one.family == BY_QUEUE else s.messages[s.waits[0]].when)
     if one.resubmits != NONE:

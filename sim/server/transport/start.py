@@ -132,5 +132,5 @@ def _lines(rules: QueueRules) -> tuple[Array, Array]:
 def _line_array(waits: list[float]) -> Array:
     waits = waits if len(waits) <= _LINES else []
     lines = np.zeros(len(waits), kernel.LINE)
-    lines["wait"], lines["head"], lines["tail"] = waits, NONE, NONE
+    lines["wait"], lines["at"], lines["head"], lines["tail"] = waits, math.inf, NONE, NONE
     return lines
