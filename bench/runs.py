@@ -22,7 +22,7 @@ from sim.world import World
 
 __all__ = ["RUNS", "drawn_and_played", "headline", "played", "plainly", "scenario"]
 
-RUNS: Final = {"the story": 20, "a day of 4,000 mailboxes": 1, "a day of 40,000 mailboxes": 1}  # replications in one figure
+RUNS: Final = {"the story": 40, "a day of 4,000 mailboxes": 1, "a day of 40,000 mailboxes": 1}  # replications in one figure
 
 
 def scenario(name: str) -> Scenario:
