@@ -45,13 +45,16 @@ def _rows(found: Scenario, replication: int, world: World) -> list[tuple[Seconds
     return list(realise.hours(found, 1, replication, world, round(found.horizon / HOUR)))
 
 
-def played(name: str, engine: Engine) -> tuple[float, int]:
-    """User CPU seconds from rows to a record in memory, and attempts: the mean of some replications, after one that does not count."""
+def played(name: str, engine: Engine, *, read: bool = False) -> tuple[float, int]:
+    """User CPU seconds from rows to a record in memory, and attempts: the mean of some replications, after one that does not count.
+    read: every column of it is asked for."""
     found, seconds = scenario(name), 0.0
     sim.run(scenario("the story"), "external", seed=2, engine=engine)  # what is made once
     for host in [_host(found, replication, engine) for replication in range(RUNS[name])]:
         begin = cpu()
         record = host().run()
+        for table in list(record.tables) if read else ():
+            dict(record.columns(table))
         seconds += cpu() - begin
     return seconds / RUNS[name], len(record.columns("attempts")["at"])
 

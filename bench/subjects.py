@@ -92,6 +92,7 @@ def _whole(name: str) -> Group:
     most = 2 if large else _SOME
     kernel = (
         Subject("the kernel", partial(_run, runs.played, name, "kernel"), most, ours=True),
+        Subject("the kernel, all columns asked for", partial(_run, partial(runs.played, read=True), name, "kernel"), most, ours=True),
         Subject("the kernel, rows drawn too", partial(_run, runs.drawn_and_played, name, "kernel"), most, ours=True),
     )
     if large:
