@@ -25,8 +25,8 @@ def piece(times, first):
     return {"accepted_at": at, "id": id, "own": id * 2, "same": same}
 
 
-@given(TIMES, st.lists(TIMES, max_size=4), st.sets(st.integers(0, 24)))
-def test_pieces_of_a_table_are_merged_row_by_row_whatever_the_size_of_a_block(first, others, left_out):
+@given(TIMES, st.lists(TIMES, max_size=4), st.sets(st.integers(0, 24)), st.permutations(["accepted_at", "id", "own", "same"]))
+def test_pieces_of_a_table_are_merged_row_by_row_whatever_is_asked_first_and_the_size_of_a_block(first, others, left_out, asked):
     pieces = [piece(times, 100 * n) for n, times in enumerate([first, *others], start=1)]
     chosen = np.array([n for n in range(len(first)) if n not in left_out], dtype=np.int64)
     kept = [{name: column[chosen] for name, column in pieces[0].items()}, *(dict(one) for one in pieces[1:])]
@@ -34,8 +34,9 @@ def test_pieces_of_a_table_are_merged_row_by_row_whatever_the_size_of_a_block(fi
     order = np.lexsort((whole["id"], whole["accepted_at"]))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(merging, "_BLOCK", 4)
-        found = merging.merged(pieces[0], chosen, pieces[1:])
-    assert {name: column.tolist() for name, column in found.items()} == {name: column[order].tolist() for name, column in whole.items()}
+        made = merging.merged(pieces[0], chosen, pieces[1:])
+        assert {name: made(name).tolist() for name in asked} == {name: column[order].tolist() for name, column in whole.items()}
+    assert not any(len(one.get("own", ())) for one in pieces)  # nothing is there twice
 
 
 @given(st.lists(TIMES, min_size=1, max_size=4))

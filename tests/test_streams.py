@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.streams import Draw, Generators, key, series, u, us
+from sim.streams import Draw, Generators, dice, key, series, u, us
 
 
 @given(st.integers(0, 2**62), st.lists(st.integers(0, 2**62), min_size=1, max_size=20), st.integers(0, 99))
@@ -18,6 +18,12 @@ def test_a_series_of_hash_dice_is_what_they_are_one_by_one(seed, things, count):
     base = key(seed, 0)
     found = series(base, np.array(things, dtype=np.int64), Draw.OUTAGE, count=count)
     assert found.tolist() == [[u(base, thing, Draw.OUTAGE, n) for n in range(count)] for thing in things]
+
+
+@given(st.integers(0, 2**62), st.lists(st.integers(0, 2**62), max_size=5), st.lists(st.sampled_from(Draw), max_size=4))
+def test_dice_for_several_draws_are_what_each_is_alone(seed, things, draws):
+    base, named = key(seed, 0), np.array(things, dtype=np.int64)
+    assert dice(base, named, draws).tolist() == [us(base, named, draw).tolist() for draw in draws]
 
 
 def test_a_run_whose_key_needs_all_64_bits_has_generators_of_its_own():

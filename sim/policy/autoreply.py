@@ -190,9 +190,15 @@ def _granted(history: History, responder: Responder, mailbox: int, absence: int,
     every, most, limited = responder.every, responder.history, responder.rate_limit != math.inf
     answered, before = Answer.ANSWERED, Answer.ANSWERED_BEFORE  # to look up a member takes as long as all the rest
     lapses = min(times[0], next(iter(known.values()), math.inf)) + every  # the first of all these memories; the oldest comes first
-    if times[-1] < lapses and len(known) + len(times) <= most and not limited:
-        return [answered if known.setdefault(sender, at) is at else before for at, sender in zip(times, senders, strict=True)]
     answers: list[Answer] = []
+    if times[-1] < lapses and len(known) + len(times) <= most and not limited:
+        for at, sender in zip(times, senders, strict=True):
+            if sender in known:
+                answers.append(before)
+            else:
+                known[sender] = at
+                answers.append(answered)
+        return answers
     for at, sender in zip(times, senders, strict=True):
         last = known.get(sender)
         if last is not None and at < last + every:
