@@ -20,7 +20,7 @@ from sim.units import HOUR, Seconds
 from sim.workload import Rows
 from sim.world import World
 
-__all__ = ["RUNS", "drawn_and_played", "headline", "played", "plainly", "scenario"]
+__all__ = ["RUNS", "drawn_and_played", "headline", "host", "played", "plainly", "scenario"]
 
 RUNS: Final = {"the story": 40, "a day of 4,000 mailboxes": 1, "a day of 40,000 mailboxes": 1}  # replications in one figure
 
@@ -50,16 +50,16 @@ def played(name: str, engine: Engine, *, read: bool = False) -> tuple[float, int
     read: every column of it is asked for."""
     found, seconds = scenario(name), 0.0
     sim.run(scenario("the story"), "external", seed=2, engine=engine)  # what is made once
-    for host in [_host(found, replication, engine) for replication in range(RUNS[name])]:
+    for begun in [host(found, replication, engine) for replication in range(RUNS[name])]:
         begin = cpu()
-        record = host().run()
+        record = begun().run()
         for table in list(record.tables) if read else ():
             dict(record.columns(table))
         seconds += cpu() - begin
     return seconds / RUNS[name], len(record.columns("attempts")["at"])
 
 
-def _host(found: Scenario, replication: int, engine: Engine) -> Callable[[], Host]:
+def host(found: Scenario, replication: int, engine: Engine) -> Callable[[], Host]:
     """What plays the rows of a replication, which are drawn now."""
     world = realise.world(found, 1, replication)
     rows, gated = _rows(found, replication, world), realise.attracted(found, 1, replication, world)

@@ -301,10 +301,13 @@ class Compiled:
 
     def _report(self) -> Report:
         state, one = self.state, self.state.one[0]
-        settled = state.left[self._read[0] : int(one["left"])].astype(np.int64)
+        count = int(one["left"]) - self._read[0]
         late = state.late[self._read[1] : int(one["late"])].astype(np.int64)
         self._read = [int(one["left"]), int(one["late"])]
-        when, outcome, dsn = (state.messages[name][settled] for name in ("when", "outcome", "dsn"))
+        settled, when = np.empty(count, dtype=np.int64), np.empty(count)
+        outcome, dsn = np.empty(count, dtype=np.uint8), np.empty(count, dtype=np.uint8)
+        kernel.who_left(state.messages, int(one["first_left"]), settled, when, outcome, dsn)
+        one["first_left"] = one["last_left"] = NONE
         return Report(settled, when, outcome, dsn, late, state.messages["accepted"][late] + float(one["delay_notice"]))
 
 

@@ -40,12 +40,11 @@ def for_messages(state: State, rules: QueueRules, count: int) -> State:
     if count <= len(state.messages):
         return state
     messages = grown(state.messages, count)
-    left = grown(state.left, len(messages))
-    late = grown(state.late, len(messages))
+    late = grown(state.late, len(messages)) if rules.delay_notice < math.inf else state.late
     waits = state.waits
     if not len(state.naps if rules.family is retry.Family.QUEUE else state.lines):
         waits = grown(state.waits, max(len(messages), len(state.queues)))
-    state = state._replace(messages=messages, left=left, late=late, waits=waits)
+    state = state._replace(messages=messages, late=late, waits=waits)
     return scratch(for_connections(state, rules.connections))
 
 

@@ -26,7 +26,8 @@ import numba
 import numpy as np
 
 from sim import mail, streams, units
-from sim.mail import CONNECTION_FAILURES, NO_HOST, Code, Dsn, Outcome
+from sim.destinations import Codes
+from sim.mail import CONNECTION_FAILURES, NO_HOST, Code, Dsn, Ints, Outcome
 from sim.policy import retry
 from sim.policy.intervention import Deed
 from sim.policy.retry import Expiry, Family
@@ -34,7 +35,7 @@ from sim.record import EndedBy, schema
 from sim.streams import Draw
 from sim.units import HOUR, Floats, Seconds
 
-__all__ = ["DONE", "FULL", "State", "kept", "play"]
+__all__ = ["DONE", "FULL", "State", "kept", "play", "who_left"]
 
 Array = np.ndarray[Any, Any]
 F = TypeVar("F", bound=Callable[..., Any])
@@ -69,7 +70,7 @@ MESSAGE: Final = np.dtype(
         ("id", "i8"),
         ("queue", "u4"),
         ("prev", "u4"),  # in its queue, or in a line; its place in a heap; UNDER_WAY: the connection
-        ("next", "u4"),
+        ("next", "u4"),  # GONE: who left next
         ("attempts", "i4"),
         ("failures", "i4"),
         ("place", "u1"),
@@ -202,6 +203,8 @@ ONE: Final = np.dtype(
                 "expiring",  # the next one whose lifetime ends
                 "delaying",
                 "left",
+                "first_left",  # since the last report
+                "last_left",
                 "late",
                 "made",
                 "episodes",
@@ -249,8 +252,7 @@ class State(NamedTuple):
     due: Array  # uint32
     episodes: Array
     attempts: Array
-    left: Array  # uint32: messages in order of leaving
-    late: Array  # uint32: messages whose delay notice was due
+    late: Array  # uint32: messages whose delay notice was due; none where there are no notices
     acts: Array
 
 
@@ -578,7 +580,12 @@ def _settle(s: State, m: int, outcome: int) -> None:
         message.dsn = NULL_SENDER if message.null else SENT if one.reports else OFF
     elif outcome == DELETED:
         message.dsn = message.doomed
-    s.left[one.left] = m
+    message.next = NONE
+    if one.last_left == NONE:
+        one.first_left = m
+    else:
+        s.messages[one.last_left].next = m
+    one.last_left = m
     one.left += 1
 
 
@@ -1302,3 +1309,13 @@ def play(s: State, until: Seconds) -> int:
         _notices_are_due(s)
         _mail_comes(s)
         _dispatch(s)
+
+
+@kept
+def who_left(messages: Array, first: int, numbers: Ints, when: Floats, outcome: Codes, dsn: Codes) -> None:
+    """Messages in the order in which they left, from one on: as many as there is room for."""
+    m = np.uint32(first)
+    for k in range(len(numbers)):
+        message = messages[m]
+        numbers[k], when[k], outcome[k], dsn[k] = m, message.when, message.outcome, message.dsn
+        m = message.next

@@ -22,9 +22,11 @@ _LINES: Final = 100  # of more than these, a heap is quicker; below 128, since a
 
 
 def warm_up(rules: QueueRules) -> None:
-    """Read the machine code, or make it: an empty transport is played, and no next hop looked up."""
+    """Read the machine code, or make it: an empty transport is played, no next hop looked up, and nobody has left."""
     Hops().numbers(np.zeros(0, dtype=np.int64), np.zeros(0, kernel.QUEUE))
-    kernel.play(empty(rules, Manner(0, 0.0, 1.0, 0.0, tuple(0.0 for _ in Code))), 0.0)
+    state, none = empty(rules, Manner(0, 0.0, 1.0, 0.0, tuple(0.0 for _ in Code))), np.zeros(0, dtype=np.uint8)
+    kernel.play(state, 0.0)
+    kernel.who_left(state.messages, NONE, np.zeros(0, dtype=np.int64), np.zeros(0), none, none)
 
 
 def empty(rules: QueueRules, manner: Manner) -> State:
@@ -77,7 +79,7 @@ def _of_rules(rules: QueueRules) -> State:
     }
     for name, value in numbers.items():
         one[0][name] = value
-    for name in ("asking", "last_asking", "resubmits", "last_resubmit"):
+    for name in ("asking", "last_asking", "resubmits", "last_resubmit", "first_left", "last_left"):
         one[0][name] = NONE
     lines, naps = _lines(rules)
     none = np.zeros(0, np.uint32)
@@ -104,7 +106,6 @@ def _of_rules(rules: QueueRules) -> State:
         due=none,
         episodes=np.zeros(0, kernel.EPISODE),
         attempts=np.zeros(0, kernel.ATTEMPT),
-        left=none,
         late=none,
         acts=np.zeros(0, kernel.ACT),
     )
