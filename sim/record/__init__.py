@@ -2,6 +2,7 @@
 
 A table is a mapping to equally long numpy arrays, one per column, as `SCHEMA` lists them with dtype, unit and meaning; as attributes
 (`record.messages`) the tables are pandas DataFrames with words for enumerations. Times are seconds from the start, NaN is "not yet".
+Columns of a run, as of a file, are made when they are first asked for.
 Nothing is sampled: how many messages are queued, or hops in Retry, at t follows exactly from the times. `messages`, `queues`, `attempts`,
 and `hours` are our own server's, as its log would show them; a smarthost that relays for it has three tables of its own (`sim.legs`).
 """

@@ -14,7 +14,7 @@ from sim import mail
 __all__ = ["DOMAINS", "MESSAGES", "RELAY", "SCHEMA", "TALLIED", "Array", "Column", "EndedBy", "Table"]
 
 Array = npt.NDArray[Any]
-Table = Mapping[str, Array]  # in memory a dict; in a file, what reads its columns when they are asked for (`sim.record.stored`)
+Table = Mapping[str, Array]  # a dict, or what makes (`sim.record.later`) or reads (`sim.record.stored`) its columns when they are asked for
 
 
 class EndedBy(IntEnum):
