@@ -22,11 +22,13 @@ class Steps:
     @classmethod
     def of(cls, starts: Floats, ends: Floats) -> Steps:
         """How many of the intervals [start, end) hold; an end of NaN never comes."""
-        starts, ends = np.sort(starts), np.sort(ends[~np.isnan(ends)])
-        times = np.sort(np.concatenate([starts, ends]))
-        times = times[np.append(times[1:] != times[:-1], True)[: len(times)]]  # each once
-        level = np.searchsorted(starts, times, side="right") - np.searchsorted(ends, times, side="right")
-        return cls(times, level.astype(np.int64))
+        ends = ends[~np.isnan(ends)]
+        times = np.concatenate([starts, ends])
+        order = np.argsort(times, kind="stable")  # starts mostly are in order of time
+        times, level = times[order], np.cumsum(np.where(order < len(starts), 1, -1))
+        last = np.ones(len(times), dtype=np.bool_)  # of several at one time
+        np.not_equal(times[1:], times[:-1], out=last[:-1])
+        return cls(times[last], level[last])
 
     def before(self, times: Floats) -> Floats:
         """The count just before each time."""

@@ -95,37 +95,49 @@ RULES: Final[dict[str, Callable[[Ints, Ints], Culprit | None]]] = {"rule A (KB 9
 
 def judge(record: Record, at: Seconds) -> tuple[Conclusion, ...]:
     """What each published rule would conclude from the messages hung at `at`, and whether it would be right."""
-    return _judged(_in_queues(record), record.columns("queues"), at)
+    return _judged(_Queues.of(record), at)
 
 
-def _judged(messages: Table, queues: Table, at: Seconds) -> tuple[Conclusion, ...]:
-    there = _hung(messages, queues, at)
-    truly = _most(messages, there)
-    queue, sender = messages["next_hop"][there].astype(np.int64), messages["sender"][there].astype(np.int64)
+def _judged(seen: _Queues, at: Seconds) -> tuple[Conclusion, ...]:
+    there = seen.hung(at)
+    truly = _most(seen.messages, there)
+    queue, sender = (seen.messages[name][there].astype(np.int64) for name in ("next_hop", "sender"))
     return tuple(Conclusion(name, rule(queue, sender), truly) for name, rule in RULES.items())
 
 
 def culprit(record: Record, at: Seconds) -> Culprit:
     """What most of the messages hung at `at` truly are. A report on another message counts as what that message is."""
-    messages = _in_queues(record)
-    return _most(messages, _hung(messages, record.columns("queues"), at))
+    seen = _Queues.of(record)
+    return _most(seen.messages, seen.hung(at))
 
 
-def _in_queues(record: Record) -> Table:
-    """The messages to next hops that were ever in Retry."""
-    m, q = record.columns("messages"), record.columns("queues")
-    out = np.flatnonzero(m["next_hop"] != HERE)
-    which = out[np.isin(m["next_hop"][out], q["next_hop"])] if len(q["next_hop"]) else out[:0]
-    return {name: m[name][which] for name in ("kind", "caused_by", "sender", "next_hop", "accepted_at", "settled_at")}
+@dataclass(frozen=True, slots=True)
+class _Queues:
+    """The next hops that were ever in Retry, numbered: their episodes, and the messages to them."""
 
+    episodes: Table
+    which: Ints  # of each episode
+    messages: Table
+    queue: Ints  # of each message
 
-def _hung(messages: Table, queues: Table, at: Seconds) -> Ints:
-    """Which messages stand at `at` in a queue that is in Retry."""
-    retry = queues["next_hop"][(queues["since"] < at) & ~(queues["until"] < at)]
-    if not len(retry):
-        return np.zeros(0, dtype=np.int64)
-    there = np.flatnonzero((messages["accepted_at"] < at) & ~(messages["settled_at"] < at))
-    return there[np.isin(messages["next_hop"][there], retry)]
+    @classmethod
+    def of(cls, record: Record) -> _Queues:
+        """Of a run."""
+        m, q = record.columns("messages"), record.columns("queues")
+        hops, which = np.unique(q["next_hop"], return_inverse=True)
+        out = np.flatnonzero(m["next_hop"] != HERE)
+        queue = np.searchsorted(hops, m["next_hop"][out])
+        in_retry = hops.take(queue, mode="clip") == m["next_hop"][out] if len(hops) else np.zeros(len(out), dtype=np.bool_)
+        out, queue = out[in_retry], queue[in_retry]
+        return cls(
+            q, which, {name: m[name][out] for name in ("kind", "caused_by", "sender", "next_hop", "accepted_at", "settled_at")}, queue
+        )
+
+    def hung(self, at: Seconds) -> Ints:
+        """Which messages stand at `at` in a queue that is in Retry."""
+        retry = np.zeros(len(self.which) + 1, dtype=np.bool_)
+        retry[self.which[(self.episodes["since"] < at) & ~(self.episodes["until"] < at)]] = True
+        return np.flatnonzero((self.messages["accepted_at"] < at) & ~(self.messages["settled_at"] < at) & retry[self.queue])
 
 
 def _most(messages: Table, which: Ints) -> Culprit:
@@ -143,5 +155,5 @@ def _most(messages: Table, which: Ints) -> Culprit:
 
 def days(record: Record) -> list[tuple[Conclusion, ...]]:
     """The conclusions at noon of each day of a run, `RULES` in order."""
-    messages, queues = _in_queues(record), record.columns("queues")
-    return [_judged(messages, queues, (day + 0.5) * DAY) for day in range(int(record.run.horizon / DAY + 0.5))]
+    seen = _Queues.of(record)
+    return [_judged(seen, (day + 0.5) * DAY) for day in range(int(record.run.horizon / DAY + 0.5))]

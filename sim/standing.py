@@ -32,6 +32,8 @@ def hung(messages: Table) -> Steps:
 def in_retry_with_autoreply(messages: Table, queues: Table) -> Steps:
     """Next hops in Retry that hold at least one autoreply."""
     m, q = messages, queues
+    if not len(q["next_hop"]):
+        return Steps.of(np.zeros(0), np.zeros(0))
     which = np.flatnonzero(autoreplies(m))
     which = which[np.isin(m["next_hop"][which], q["next_hop"])]
     held: dict[int, list[tuple[float, float]]] = {}
