@@ -99,7 +99,7 @@ def test_what_a_waiting_message_holds_does_not_depend_on_how_many_wait(name):
     count = 3000 if "kernel" in name else 500  # arrays begin with some room
     few, many = memory.HELD[name](count), memory.HELD[name](2 * count)
     assert many == pytest.approx(few, rel=0.25)  # a table of hashes doubles now and then
-    assert few > 100  # thirteen numbers
+    assert few > 68  # its row and its size, in the kernel
 
 
 def test_both_simpy_programs_make_the_same_attempts_in_the_same_order():

@@ -143,6 +143,25 @@ def test_a_queue_stopped_by_its_own_limit_does_not_stop_those_behind_it():
     assert transport.queues[HOP].ready
 
 
+def test_a_queue_that_falls_asleep_gives_up_its_place_in_the_line_for_a_connection():
+    class GoesDown(Script):
+        """HOP answers at first; sessions with the others last as long as is said."""
+
+        def connects(self, hop, now):
+            return Code.TIMEOUT if hop == HOP and now > 0.5 else Code.OK
+
+        def seconds(self, hop, code, message, attempt, opens, size):
+            return 21.0 if code is Code.TIMEOUT else {8: 1000.0, 9: 5000.0, 10: 5000.0}.get(hop, 1.0)
+
+    # Of three connections 8 holds one to 1000. HOP has worked, holds the others and asks for one more from 2 on; they fail at 22 and 23, and
+    # 9 and 10, who asked at 1.5, take them. HOP wakes at 622 and asks anew: behind 11, who has asked since 100.
+    messages = [*(mail(n) for n in range(40)), mail(40, hop=8), mail(41, 1.5, 9), mail(42, 1.5, 10), mail(43, 100.0, 11)]
+    transport, _ = play(messages, until=1500.0, world=GoesDown(), connections=3, messages_per_connection=2)
+    at = {hop: [when for _, when, next_hop, *_ in transport.attempts if next_hop == hop] for hop in (HOP, 9, 10, 11)}
+    assert (at[9], at[10], at[11]) == ([22.0], [23.0], [1000.0])
+    assert at[HOP] == [0.0, 1.0, 1.0, 2.0, 1001.0]
+
+
 def test_with_one_connection_wanted_mail_waits_behind_a_dead_hop():
     def delay(connections):
         world = Script(seconds=21.0)

@@ -21,7 +21,7 @@ from sim.server.transport.columns import CARRIED, Mail, Report, Tabled
 from sim.server.transport.hops import Hops
 from sim.server.transport.kernel import NONE, Array
 from sim.server.transport.start import empty
-from sim.units import Seconds
+from sim.units import Floats, Seconds
 
 __all__ = ["Compiled"]
 
@@ -37,15 +37,8 @@ def _one(dtype: np.dtype[Any], **fields: float) -> Array:
     return made.view(np.dtype((np.void, dtype.itemsize)))
 
 
-_NEW_MESSAGE: Final = _one(
-    kernel.MESSAGE, first=math.nan, deferred=math.nan, doomed=kernel.SPARED, line=kernel.NO_LINE, prev=NONE, next=NONE, pair=NONE
-)
-_NEW_QUEUE: Final = _one(
-    kernel.QUEUE,
-    emptied=math.nan,
-    line=kernel.NO_LINE,
-    **dict.fromkeys(("head", "tail", "episode", "prev", "next", "earlier", "later"), NONE),
-)
+_NEW_MESSAGE: Final = _one(kernel.MESSAGE, deferred=math.nan, doomed=kernel.SPARED, line=kernel.NO_LINE, prev=NONE, next=NONE)
+_NEW_QUEUE: Final = _one(kernel.QUEUE, line=kernel.NO_LINE, **dict.fromkeys(("head", "tail", "episode", "prev", "next"), NONE))
 
 
 class Compiled:
@@ -58,6 +51,7 @@ class Compiled:
         self._pairs: dict[tuple[int, int], int] = {}
         self._read = [0, 0]  # of what has left, and of what was late
         self.logged: list[Array] = []  # attempts before those in the state
+        self._before = np.zeros(0), np.zeros(0)  # of messages that have stayed: first attempt, and seconds of all, before those
         self._waiting: list[Act] = []
         self.manner = outside.manner()
         self._relayed = self.manner.relayed
@@ -75,7 +69,7 @@ class Compiled:
         queue = self._queues(mail.next_hop)
         self.state = growth.for_messages(self.state, self.rules, last)
         rows = self.state.messages[first:last]
-        fields = {"id": mail.id, "queue": queue, "size": mail.size, "accepted": mail.accepted_at, "null": mail.sender < 0}
+        fields = {"id": mail.id, "queue": queue, "accepted": mail.accepted_at, "null": mail.sender < 0}
         if not self._relayed:
             fields["says"] = self.outside.mailboxes(mail.recipient)
         for some in _pieces(count):
@@ -83,7 +77,9 @@ class Compiled:
             _set(part, _NEW_MESSAGE)
             for name, values in fields.items():
                 part[name] = values[some]
-        self._meet(rows, mail)
+        self.state.sizes[first:last] = mail.size
+        self.state.suspended[first:last] = 0
+        self._meet(first, queue, mail)
         one["submitted"], one["comes"] = last, 0.0
 
     def apply(self, act: Act) -> None:
@@ -129,24 +125,38 @@ class Compiled:
 
     def messages(self) -> Table:
         """What became of each message, by number."""
-        return self._table(self.state.messages[: int(self.state.one[0]["submitted"])])
+        return self._table(slice(int(self.state.one[0]["submitted"])), *self._in_all())
 
-    def _table(self, rows: Array) -> Table:
-        names = {
-            "accepted_at": "accepted",
-            "first_attempt_at": "first",
-            "deferred_at": "deferred",
-            "settled_at": "when",
-            "last_code": "code",
-        }
-        names |= {"wait_seconds": "waited", "connection_seconds": "held", "next_hop": "queue"}
-        found = {name: np.empty(len(rows), SCHEMA["messages"][name].dtype) for name in CARRIED}
+    def _in_all(self) -> tuple[Floats, Floats]:
+        """The first attempt of each message, NaN for none, and seconds of connections of all its attempts."""
+        count = int(self.state.one[0]["submitted"])
+        first, held = np.full(count, np.nan), np.zeros(count)
+        for column, before in zip((first, held), self._before, strict=True):
+            column[: len(before)] = before
+        for log in self._log():
+            kernel.in_all(log, first, held)
+        return first, held
+
+    def _log(self) -> list[Array]:
+        """All attempts, in order of time."""
+        return [*self.logged, self.state.attempts[: int(self.state.one[0]["made"])]]
+
+    def _table(self, which: Ints | slice, first: Floats, held: Floats) -> Table:
+        """Of some messages. first, held: of all."""
+        state, rows = self.state, self.state.messages[which]
+        names = {"accepted_at": "accepted", "deferred_at": "deferred", "settled_at": "when", "last_code": "code", "wait_seconds": "waited"}
+        elsewhere = {"first_attempt_at": first, "connection_seconds": held, "size": state.sizes, "suspended": state.suspended}
+        types = {name: SCHEMA["messages"][name].dtype for name in CARRIED}
+        found = {name: np.empty(len(rows), type) for name, type in types.items() if name not in elsewhere}
+        names["next_hop"] = "queue"
         for some in _pieces(len(rows)):
             part = rows[some]
             for name, column in found.items():
                 column[some] = part[names.get(name, name)]
             found["settled_at"][some][part["place"] != kernel.GONE] = np.nan
-        found["next_hop"] = self.state.queues["hop"][found["next_hop"]]
+        found["next_hop"] = state.queues["hop"][found["next_hop"]]
+        for name, values in elsewhere.items():
+            found[name] = values[which].astype(types[name]) if len(values) else np.zeros(len(rows), types[name])
         return found
 
     def queues(self) -> Table:
@@ -157,8 +167,8 @@ class Compiled:
 
     def attempts(self) -> Table:
         """The record's table of attempts."""
-        parts = [*self.logged, self.state.attempts[: int(self.state.one[0]["made"])]]
-        made = {name: np.concatenate([part[name] for part in parts]) for name in ("message", "at", "code", "seconds")}
+        log = self._log()
+        made = {name: np.concatenate([part[name] for part in log]) for name in ("message", "at", "code", "seconds")}
         messages, number = self.state.messages, made["message"]
         found = made | {"message": messages["id"][number], "next_hop": self.state.queues["hop"][messages["queue"][number]]}
         return {name: found[name].astype(column.dtype) for name, column in SCHEMA["attempts"].items()}
@@ -169,7 +179,9 @@ class Compiled:
         rows = state.messages[: int(one["submitted"])]
         stays = rows["place"] != kernel.GONE
         gone = np.flatnonzero(~stays)
-        messages, attempts = self._table(rows[gone]), self.attempts()
+        first, held = self._in_all()
+        messages, attempts = self._table(gone, first, held), self.attempts()
+        self._before = first[stays], held[stays]
         number = _numbers(stays)
         kept = rows[stays]
         linked = (kept["place"] == kernel.READY) | ((kept["place"] == kernel.ALONE) & (kept["line"] < kernel.IN_HEAP))
@@ -185,6 +197,9 @@ class Compiled:
             one[name] = stays[: int(one[name])].sum()
         state.messages[: len(kept)] = kept
         state.messages[len(kept) : len(rows)] = 0
+        for column in (state.sizes, state.pair, state.suspended):
+            if len(column):
+                column[: len(kept)] = column[: len(rows)][stays]
         one["submitted"], one["left"], one["late"], one["made"] = len(kept), 0, 0, 0
         self.logged.clear()
         self._read = [0, 0]
@@ -196,7 +211,7 @@ class Compiled:
         state, one = self.state, self.state.one[0]
         rows = state.queues[: self._hops.count]
         idle = (rows["flags"] & (kernel.EXISTS | kernel.ASLEEP | kernel.ICED | kernel.ASKS)) == kernel.EXISTS
-        idle &= (rows["ready"] + rows["alone"] + rows["open"] == 0) & (rows["emptied"] + self.rules.forget_after <= one["now"])
+        idle &= (rows["flags"] & kernel.EMPTIED != 0) & (rows["since"] + self.rules.forget_after <= one["now"])
         if self.rules.family is retry.Family.MESSAGE:
             idle &= rows["when"] <= one["now"]  # dead no more
         if idle.sum() < max(_FEW, len(rows) // 2) or one["counting"] or one["accepted"] < one["submitted"]:
@@ -206,10 +221,9 @@ class Compiled:
         stays = ~idle
         number = _numbers(stays)
         kept = rows[stays]
-        asleep, asks = kept["line"] < kernel.IN_HEAP, (kept["flags"] & kernel.ASKS) != 0
-        for names, linked in ((("prev", "next"), asleep), (("earlier", "later"), asks)):
-            for name in names:
-                kept[name][linked] = _renumbered(kept[name][linked], number)
+        linked = (kept["line"] < kernel.IN_HEAP) | ((kept["flags"] & kernel.ASKS) != 0)
+        for name in ("prev", "next"):
+            kept[name][linked] = _renumbered(kept[name][linked], number)
         for name in ("head", "tail"):
             state.naps[name] = _renumbered(state.naps[name], number)
         for name in ("asking", "last_asking", "resubmits", "last_resubmit"):
@@ -224,9 +238,12 @@ class Compiled:
             state.resubmits[: len(kept)] = entries
         messages = state.messages[: int(one["submitted"])]
         messages["queue"] = _renumbered(messages["queue"], number)
-        first = np.cumsum(kept["edges"]) - kept["edges"]
-        edges = state.edges[np.repeat(kept["edge"] - first, kept["edges"]) + np.arange(kept["edges"].sum())]
-        kept["edge"] = first
+        hosts = state.hosts[: len(rows)][stays]
+        first = np.cumsum(hosts["edges"]) - hosts["edges"]
+        edges = state.edges[np.repeat(hosts["edge"] - first, hosts["edges"]) + np.arange(hosts["edges"].sum())]
+        hosts["edge"] = first
+        state.hosts[: len(hosts)] = hosts
+        state.hosts[len(hosts) : len(rows)] = 0
         state.queues[: len(kept)] = kept
         state.queues[len(kept) : len(rows)] = 0
         self._hops.restart(state.queues[: len(kept)])
@@ -248,33 +265,38 @@ class Compiled:
         self.state = state = growth.for_queues(self.state, self.rules, last, counted=found.last is not None)
         rows = state.queues[first:last]
         _set(rows, _NEW_QUEUE)
-        rows["hop"], rows["code"], rows["times"] = hops, found.code, found.times
-        rows["greylists"], rows["lists"], rows["detour"] = found.greylists, found.lists, found.detour > 0.0
-        if len(found.edges):
-            self._alternate(rows, found)
-        state.one[0]["detour"] = max(float(state.one[0]["detour"]), float(found.detour.max(initial=0.0)))
-        self._greylisted |= bool(found.greylists.any())
-        if found.last is not None:
+        rows["hop"] = hops
+        if found.last is None:
+            self._meet_hosts(state.hosts[first:last], found)
+        else:
             counters = state.counters[first:last]
             counters["last"], counters["meets"], counters["ends"], counters["seconds"] = found.last, found.meets, found.ends, found.seconds
             state.one[0]["counting"] = 1
         if self.rules.resubmit_after < math.inf:
             state.resubmits["at"][first:last] = np.inf
 
-    def _alternate(self, rows: Array, found: Destinations) -> None:
-        """Those that are now one thing and now another have their edges behind those of all before."""
+    def _meet_hosts(self, rows: Array, found: Destinations) -> None:
+        """What new next hops are like. Those that are now one thing and now another have their edges behind those of all before."""
+        rows["code"], rows["times"], rows["greylists"] = found.code, found.times, found.greylists
+        rows["lists"], rows["detour"] = found.lists, found.detour > 0.0
+        one = self.state.one[0]
+        one["detour"] = max(float(one["detour"]), float(found.detour.max(initial=0.0)))
+        self._greylisted |= bool(found.greylists.any())
+        if not len(found.edges):
+            return
         first = self._edges
         self._edges += len(found.edges)
         self.state = self.state._replace(edges=growth.grown(self.state.edges, self._edges))
         self.state.edges[first : self._edges] = found.edges
         rows["bad"], rows["edge"], rows["edges"] = found.bad, first + found.first[:-1], found.first[1:] - found.first[:-1]
 
-    def _meet(self, rows: Array, mail: Mail) -> None:
-        """The pair of each message: what a greylisting host, or a smarthost, remembers."""
+    def _meet(self, first: int, queue: Array, mail: Mail) -> None:
+        """The pair of each message from the first on: what a greylisting host, or a smarthost, remembers."""
         if not self._relayed and not self._greylisted:
             return
-        chosen = range(len(mail)) if self._relayed else np.flatnonzero(self.state.queues["greylists"][rows["queue"]]).tolist()
-        known, recipients, pair = self._pairs, [], rows["pair"]
+        chosen = range(len(mail)) if self._relayed else np.flatnonzero(self.state.hosts["greylists"][queue]).tolist()
+        self.state = self.state._replace(pair=growth.grown(self.state.pair, len(self.state.messages)))
+        known, recipients, pair = self._pairs, [], self.state.pair[first:]
         for i in chosen:
             recipient = int(mail.recipient[i])
             key = (0 if self._relayed else int(mail.sender[i]), recipient)
@@ -284,10 +306,9 @@ class Compiled:
                 recipients.append(recipient)
             pair[i] = number
         if recipients:
-            first, last = len(known) - len(recipients), len(known)
-            self.state = self.state._replace(pairs=growth.grown(self.state.pairs, last))
-            self.state.pairs["met"][first:last] = np.nan
-            self.state.pairs["recipient"][first:last] = recipients
+            new = slice(len(known) - len(recipients), len(known))
+            self.state = self.state._replace(pairs=growth.grown(self.state.pairs, len(known)))
+            self.state.pairs["met"][new], self.state.pairs["recipient"][new] = np.nan, recipients
 
     def _put_acts(self) -> None:
         rows = np.zeros(len(self._waiting), kernel.ACT)

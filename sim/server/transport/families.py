@@ -82,6 +82,7 @@ class QueueRetries:
             return
         queue.failures = retry.next_failure(rules.kind, rules.params, queue.failures, code in rules.glitch_on)
         queue.asleep = True
+        self.transport.step_back(queue)
         queue.naps += 1
         sleep = retry.wait(rules.kind, rules.params, episode.since, now, queue.failures)
         self.transport.instant.after(sleep, Rank.WAKE, queue.next_hop, -1, self._wake, queue, queue.naps)

@@ -40,23 +40,26 @@ def for_messages(state: State, rules: QueueRules, count: int) -> State:
     if count <= len(state.messages):
         return state
     messages = grown(state.messages, count)
+    sizes = grown(state.sizes, len(messages))
     late = grown(state.late, len(messages)) if rules.delay_notice < math.inf else state.late
+    suspended = grown(state.suspended, len(messages)) if rules.suspend_for > 0.0 else state.suspended
     waits = state.waits
     if not len(state.naps if rules.family is retry.Family.QUEUE else state.lines):
         waits = grown(state.waits, max(len(messages), len(state.queues)))
-    state = state._replace(messages=messages, late=late, waits=waits)
+    state = state._replace(messages=messages, sizes=sizes, suspended=suspended, late=late, waits=waits)
     return scratch(for_connections(state, rules.connections))
 
 
 def for_queues(state: State, rules: QueueRules, count: int, *, counted: bool) -> State:
-    """For `count` queues, and what they need besides: `counted`, a counter each."""
-    counted |= len(state.counters) > 0
-    if count <= len(state.queues) and not (counted and count > len(state.counters)):
+    """For `count` queues, and what they need besides: a counter each, if they are counted, else what is known of the host."""
+    if count <= len(state.queues):
         return state
     queues = grown(state.queues, count)
     state = state._replace(queues=queues, fresh=grown(state.fresh, len(queues)))
     if counted:
         state = state._replace(counters=grown(state.counters, len(queues)))
+    else:
+        state = state._replace(hosts=grown(state.hosts, len(queues)))
     if rules.resubmit_after < math.inf:
         state = state._replace(resubmits=grown(state.resubmits, len(queues)))
     return scratch(state)

@@ -35,7 +35,7 @@ from sim.record import EndedBy, schema
 from sim.streams import Draw
 from sim.units import HOUR, Floats, Seconds
 
-__all__ = ["DONE", "FULL", "State", "kept", "play", "who_left"]
+__all__ = ["DONE", "FULL", "State", "in_all", "kept", "play", "who_left"]
 
 Array = np.ndarray[Any, Any]
 F = TypeVar("F", bound=Callable[..., Any])
@@ -60,28 +60,22 @@ def kept(function: F) -> F:
 
 # --- state --------------------------------------------------------------------------------------------
 
-# What every attempt touches stands in the first 64 bytes, a line of cache.
+# A message and a queue are 64 bytes each, a line of cache. What is seldom asked for, or only of some servers, has arrays of its own.
 MESSAGE: Final = np.dtype(
     [
         ("when", "f8"),  # READY: since; ALONE: until; GONE: settled
         ("accepted", "f8"),
         ("waited", "f8"),
-        ("held", "f8"),  # seconds of connections
+        ("deferred", "f8"),
         ("id", "i8"),
         ("queue", "u4"),
         ("prev", "u4"),  # in its queue, or in a line; its place in a heap; UNDER_WAY: the connection
         ("next", "u4"),  # GONE: who left next
         ("attempts", "i4"),
-        ("failures", "i4"),
         ("place", "u1"),
         ("line", "u1"),
         ("code", "u1"),
         ("doomed", "u1"),  # a Dsn, or SPARED
-        ("first", "f8"),  # attempt
-        ("deferred", "f8"),
-        ("pair", "u4"),  # who meet: sender and recipient, where the next hop greylists; the recipient, where it is a smarthost
-        ("size", "i4"),
-        ("suspended", "i4"),
         ("outcome", "u1"),
         ("dsn", "u1"),
         ("says", "u1"),  # its recipient, a Code
@@ -90,9 +84,9 @@ MESSAGE: Final = np.dtype(
 )
 QUEUE: Final = np.dtype(
     [
-        ("since", "f8"),  # nothing has stood ready for longer
-        ("emptied", "f8"),
+        ("since", "f8"),  # nothing has stood ready for longer; EMPTIED: since then
         ("when", "f8"),  # asleep until; where the message retries, dead until
+        ("hop", "i8"),
         ("head", "u4"),  # of what stands ready
         ("tail", "u4"),
         ("ready", "i4"),  # how many
@@ -100,22 +94,24 @@ QUEUE: Final = np.dtype(
         ("open", "i4"),
         ("failures", "i4"),
         ("episode", "u4"),
-        ("earlier", "u4"),  # in the line for a connection
-        ("later", "u4"),
+        ("prev", "u4"),  # in the line for a connection, or in the one that it sleeps in: it asks for none in its sleep
+        ("next", "u4"),
         ("flags", "u1"),
         ("line", "u1"),
-        ("code", "u1"),  # what every connection meets; 0: it alternates between OK and `bad`
-        ("greylists", "u1"),
-        ("hop", "i8"),
-        ("prev", "u4"),  # in the line that it sleeps in
-        ("next", "u4"),
+        ("room", "u2"),
+    ]
+)
+HOST: Final = np.dtype(
+    [
         ("edge", "u4"),  # its first
         ("edges", "i4"),
+        ("code", "u1"),  # what every connection meets; 0: it alternates between OK and `bad`
         ("bad", "u1"),
+        ("greylists", "u1"),
         ("times", "u1"),
         ("detour", "u1"),  # it answers at its second address
         ("lists", "u1"),
-        ("room", "i4"),  # to 96 bytes: every other one begins with a line of cache
+        ("room", "u2"),
     ]
 )
 COUNTER: Final = np.dtype([("seconds", "f8"), ("last", "i4"), ("made", "i4"), ("meets", "u1"), ("ends", "u1")], align=True)
@@ -125,7 +121,7 @@ SPELL: Final = np.dtype([("hop", "i8"), ("since", "f8"), ("until", "f8"), ("code
 CONNECTION: Final = np.dtype([("seconds", "f8"), ("carried", "i4"), ("code", "i4")])
 ENDING: Final = np.dtype([("when", "f8"), ("message", "u4")], align=True)  # an attempt under way
 LINE: Final = np.dtype([("wait", "f8"), ("at", "f8"), ("head", "u4"), ("tail", "u4")])  # at: its head has waited until then
-ASKING: Final = np.dtype([("id", "i8"), ("queue", "u4")])
+ASKING: Final = np.dtype([("message", "u4"), ("queue", "u4")])  # the message that was at its head when it asked
 EPISODE: Final = np.dtype(
     [("hop", "i8"), ("since", "f8"), ("until", "f8"), ("seconds", "f8"), ("failures", "i4"), ("code", "u1"), ("ended", "u1")], align=True
 )
@@ -233,7 +229,11 @@ class State(NamedTuple):
     one: Array  # ONE, a single element
     params: Floats  # of the retry rule
     messages: Array
+    sizes: Ints  # int32, of each message
+    pair: Array  # uint32, of each message that may meet a host that greylists, or a smarthost: its PAIR, or NONE
+    suspended: Ints  # int32: how often each message was, where one can be
     queues: Array
+    hosts: Array  # what each queue meets, or none where it is counted
     edges: Floats
     counters: Array  # of each queue, or none
     resubmits: Array  # of each queue, or none
@@ -248,7 +248,7 @@ class State(NamedTuple):
     lines: Array  # of messages that wait alone; the first of fixed length, or each of one scan
     naps: Array  # lines of queues that sleep
     waits: Array  # uint32: what waits for no fixed length, a heap by end
-    fresh: Array  # ASKING: queues that ask since this instant, a heap by id
+    fresh: Array  # ASKING: queues that ask since this instant, a heap by the id of the message
     due: Array  # uint32
     episodes: Array
     attempts: Array
@@ -267,7 +267,7 @@ EXPIRIES: Final = {
 FREEZE, THAW, FORCE_RETRY, DELETE, LIMIT = 0, 1, 2, 3, 4
 DEEDS: Final = {Deed.FREEZE: FREEZE, Deed.THAW: THAW, Deed.FORCE_RETRY: FORCE_RETRY, Deed.DELETE: DELETE, Deed.LIMIT: LIMIT}
 COMING, READY, ALONE, UNDER_WAY, GONE = 0, 1, 2, 3, 4  # where a message is
-EXISTS, ACTIVE, ASLEEP, ICED, ASKS, FRESHLY, TOUCHED = 1, 2, 4, 8, 16, 32, 64  # flags of a queue
+EXISTS, ACTIVE, ASLEEP, ICED, ASKS, FRESHLY, TOUCHED, EMPTIED = 1, 2, 4, 8, 16, 32, 64, 128  # flags of a queue
 SPARED: Final = 255
 NO_LINE, IN_HEAP = 255, 254  # instead of a line
 DONE, FULL = 0, 1
@@ -329,30 +329,36 @@ def _connects(s: State, q: int) -> int:
         if counter.made < counter.last:
             return np.int64(counter.meets)
         return np.int64(counter.ends) if (FAILURES | NOBODY) >> counter.ends & 1 else OK
-    if queue.code != 0:
-        return np.int64(queue.code)
-    passed = np.searchsorted(s.edges[queue.edge : queue.edge + queue.edges], one.now, side="right")
-    return np.int64(queue.bad) if passed % 2 else OK
+    host = s.hosts[q]
+    if host.code != 0:
+        return np.int64(host.code)
+    passed = np.searchsorted(s.edges[host.edge : host.edge + host.edges], one.now, side="right")
+    return np.int64(host.bad) if passed % 2 else OK
 
 
 @_compiled
 def _accepts(s: State, q: int, m: int) -> int:
     """What a host that answers says to the recipient."""
-    one, queue, message = s.one[0], s.queues[q], s.messages[m]
+    one = s.one[0]
     if one.relayed:
-        return _takes(s, message.pair)
-    if message.pair != NONE and math.isnan(s.pairs[message.pair].met):
-        s.pairs[message.pair].met = one.now
-    if queue.lists:
-        for k in range(len(s.listed)):
-            span = s.listed[k]
-            if span.since <= one.now < span.until and queue.lists >> span.code & 1:
-                return LISTED
+        return _takes(s, s.pair[m])
     if one.counting:
         return np.int64(s.counters[q].ends)
-    if queue.greylists and one.now < s.pairs[message.pair].met + one.greylist_delay:
+    host = s.hosts[q]
+    met = one.now
+    if host.greylists:
+        pair = s.pairs[s.pair[m]]
+        if math.isnan(pair.met):
+            pair.met = one.now
+        met = pair.met
+    if host.lists:
+        for k in range(len(s.listed)):
+            span = s.listed[k]
+            if span.since <= one.now < span.until and host.lists >> span.code & 1:
+                return LISTED
+    if host.greylists and one.now < met + one.greylist_delay:
         return GREYLISTED
-    return np.int64(message.says)
+    return np.int64(s.messages[m].says)
 
 
 @_compiled
@@ -376,18 +382,19 @@ def _takes(s: State, pair: int) -> int:
 @_compiled
 def _seconds(s: State, q: int, m: int, code: int, opens: bool) -> Seconds:
     """How long an attempt holds its connection."""
-    one, queue, message = s.one[0], s.queues[q], s.messages[m]
+    one, message = s.one[0], s.messages[m]
     if one.counting:
         return s.counters[q].seconds
     if LOOKED_UP >> code & 1:
         return s.lengths[code]
+    host = s.hosts[q]
     if code in (TIMEOUT, REFUSED):
-        return s.lengths[code] * queue.times
-    detour = one.detour if opens and queue.detour else 0.0
+        return s.lengths[code] * host.times
+    detour = one.detour if opens and host.detour else 0.0
     if code == BUSY:
         return s.lengths[code] + detour
     spread = 0.5 + _die(one.key, message.id, message.attempts, SESSION)
-    length = one.session * spread * (1.0 if opens else 0.5) + message.size / one.bandwidth
+    length = one.session * spread * (1.0 if opens else 0.5) + s.sizes[m] / one.bandwidth
     return max(0.001, np.rint(length * 1048576.0) / 1048576.0) + detour
 
 
@@ -651,6 +658,7 @@ def _queue_fails(s: State, q: int, code: int) -> None:
         m = s.messages[m].next
     if queue.flags & ASLEEP:
         return
+    _ask_not(s, q)
     episode = s.episodes[queue.episode]
     queue.failures = _next_failure(one.kind, s.params, queue.failures, one.glitches >> code & 1 == 1)
     queue.flags |= ASLEEP
@@ -678,7 +686,7 @@ def _hop_fails(s: State, q: int) -> None:
 def _suspended(s: State, m: int) -> None:
     """Deferred without an attempt."""
     one, message = s.one[0], s.messages[m]
-    message.suspended += 1
+    s.suspended[m] += 1
     if _too_old(one.expires == AT_FAILED_ATTEMPT, one.expiry, message.accepted, one.now):
         _settle(s, m, EXPIRED)
     else:
@@ -687,13 +695,14 @@ def _suspended(s: State, m: int) -> None:
 
 @_compiled
 def _refused(s: State, m: int) -> None:
-    """A message waits alone: for a fixed time where the queue retries, else by the schedule, counted from its acceptance."""
+    """A message waits alone: for a fixed time where the queue retries, else by the schedule, counted from its acceptance. It has failed at
+    each attempt so far, and each time that it was suspended."""
     one, message = s.one[0], s.messages[m]
-    message.failures += 1
     if one.family == BY_QUEUE:
         _wait_alone(s, m, one.message_retry)
         return
-    seconds = _wait(one.kind, s.params, message.accepted, one.now, message.failures)
+    failures = message.attempts + s.suspended[m] if len(s.suspended) > 0 else message.attempts
+    seconds = _wait(one.kind, s.params, message.accepted, one.now, failures)
     late = one.expires == WHEN_THE_NEXT_IS_LATE and one.now + seconds > message.accepted + one.expiry
     if late or 0 < one.most_attempts <= message.attempts:
         _settle(s, m, EXPIRED)
@@ -706,7 +715,8 @@ def _awake(s: State, q: int) -> None:
     queue = s.queues[q]
     _ceases(s, s.queues, s.naps, q)
     queue.flags &= ~ASLEEP
-    queue.since = s.one[0].now
+    if not queue.flags & EMPTIED:
+        queue.since = s.one[0].now
     _want(s, q)
 
 
@@ -739,9 +749,10 @@ def _end_retry(s: State, q: int, ended: int) -> None:
 def _look_if_empty(s: State, q: int) -> None:
     """An empty queue is in no episode, and forgets after a while."""
     queue = s.queues[q]
-    if queue.ready + queue.alone == 0 and queue.open == 0 and math.isnan(queue.emptied):
+    if queue.ready + queue.alone == 0 and queue.open == 0 and not queue.flags & EMPTIED:
         _end_retry(s, q, EMPTY)
-        queue.emptied = s.one[0].now
+        queue.flags |= EMPTIED
+        queue.since = s.one[0].now
 
 
 @_compiled
@@ -755,19 +766,25 @@ def _want(s: State, q: int) -> None:
         most = (most + one.per_connection - 1) // one.per_connection if queue.flags & ACTIVE else 1
     if queue.open < most:
         queue.flags |= ASKS | FRESHLY
-        _ask_freshly(s, q, s.messages[queue.head].id)
+        _ask_freshly(s, q, queue.head)
 
 
 @_compiled
-def _ask_freshly(s: State, q: int, id: int) -> None:
-    """To those that ask since this instant, by the id at its head."""
+def _older(s: State, m: int, other: int) -> bool:
+    """Has this message the smaller id?"""
+    return s.messages[m].id < s.messages[other].id
+
+
+@_compiled
+def _ask_freshly(s: State, q: int, m: int) -> None:
+    """To those that ask since this instant, by the message at its head."""
     one = s.one[0]
     k = one.fresh
     one.fresh += 1
-    while k > 0 and id < s.fresh[(k - 1) >> 1].id:
+    while k > 0 and _older(s, m, s.fresh[(k - 1) >> 1].message):
         s.fresh[k] = s.fresh[(k - 1) >> 1]
         k = Number((k - 1) >> 1)
-    s.fresh[k].id, s.fresh[k].queue = id, q
+    s.fresh[k].message, s.fresh[k].queue = m, q
 
 
 @_compiled
@@ -776,23 +793,23 @@ def _first_fresh(s: State, k: int) -> int:
     one, k = s.one[0], Number(k)
     q = s.fresh[k].queue
     one.fresh -= 1
-    id, moved = s.fresh[one.fresh].id, s.fresh[one.fresh].queue
+    m, moved = s.fresh[one.fresh].message, s.fresh[one.fresh].queue
     if k == one.fresh:
         return q
-    while k > 0 and id < s.fresh[(k - 1) >> 1].id:
+    while k > 0 and _older(s, m, s.fresh[(k - 1) >> 1].message):
         s.fresh[k] = s.fresh[(k - 1) >> 1]
         k = Number((k - 1) >> 1)
     while True:
         child = Number(2 * k + 1)
         if child >= one.fresh:
             break
-        if child + 1 < one.fresh and s.fresh[child + 1].id < s.fresh[child].id:
+        if child + 1 < one.fresh and _older(s, s.fresh[child + 1].message, s.fresh[child].message):
             child = Number(child + 1)
-        if id <= s.fresh[child].id:
+        if not _older(s, s.fresh[child].message, m):
             break
         s.fresh[k] = s.fresh[child]
         k = child
-    s.fresh[k].id, s.fresh[k].queue = id, moved
+    s.fresh[k].message, s.fresh[k].queue = m, moved
     return q
 
 
@@ -801,11 +818,11 @@ def _ask(s: State, q: int) -> None:
     """To the end of the line for a connection."""
     one, queue = s.one[0], s.queues[q]
     queue.flags &= ~FRESHLY
-    queue.later, queue.earlier = NONE, one.last_asking
+    queue.next, queue.prev = NONE, one.last_asking
     if one.last_asking == NONE:
         one.asking = q
     else:
-        s.queues[one.last_asking].later = q
+        s.queues[one.last_asking].next = q
     one.last_asking = q
 
 
@@ -821,14 +838,14 @@ def _ask_not(s: State, q: int) -> None:
                 _first_fresh(s, k)
                 break
     else:
-        if queue.earlier == NONE:
-            one.asking = queue.later
+        if queue.prev == NONE:
+            one.asking = queue.next
         else:
-            s.queues[queue.earlier].later = queue.later
-        if queue.later == NONE:
-            one.last_asking = queue.earlier
+            s.queues[queue.prev].next = queue.next
+        if queue.next == NONE:
+            one.last_asking = queue.prev
         else:
-            s.queues[queue.later].earlier = queue.earlier
+            s.queues[queue.next].prev = queue.prev
     queue.flags &= ~(ASKS | FRESHLY)
 
 
@@ -839,27 +856,27 @@ def _dispatch(s: State) -> None:
     q = one.asking
     while q != NONE and one.open < one.connections:
         queue = s.queues[q]
-        later = queue.later
-        if queue.ready == 0 or queue.flags & (ASLEEP | ICED):
+        later = queue.next
+        if queue.ready == 0:
             _ask_not(s, q)
         elif queue.open < one.per_hop:
             _ask_not(s, q)
             _grant(s, q)
         q = later
-    stopped, last = 0, len(s.fresh) - 1  # stopped by their own limit: at the other end of the array, with the id by which they asked
+    stopped, last = 0, len(s.fresh) - 1  # stopped by their own limit: at the other end of the array, with the message by which they asked
     while one.fresh > 0 and one.open < one.connections:
-        id = s.fresh[0].id
+        m = s.fresh[0].message
         q = _first_fresh(s, 0)
         queue = s.queues[q]
-        if queue.ready > 0 and not queue.flags & (ASLEEP | ICED) and queue.open >= one.per_hop:
-            s.fresh[last - stopped].id, s.fresh[last - stopped].queue = id, q
+        if queue.ready > 0 and queue.open >= one.per_hop:
+            s.fresh[last - stopped].message, s.fresh[last - stopped].queue = m, q
             stopped += 1
             continue
         queue.flags &= ~(ASKS | FRESHLY)
-        if queue.ready > 0 and not queue.flags & (ASLEEP | ICED):
+        if queue.ready > 0:
             _grant(s, q)
     for k in range(stopped):
-        _ask_freshly(s, s.fresh[last - k].queue, s.fresh[last - k].id)
+        _ask_freshly(s, s.fresh[last - k].queue, s.fresh[last - k].message)
     while one.fresh > 0:
         _ask(s, _first_fresh(s, 0))
 
@@ -924,13 +941,10 @@ def _attempt(s: State, q: int, c: int, opens: bool) -> None:
     connection.carried += 1
     message.attempts += 1
     message.waited += one.now - max(message.when, queue.since)
-    if message.attempts == 1:
-        message.first = one.now
     code = _connects(s, q) if opens else OK
     if code == OK:
         code = _accepts(s, q, m)
     seconds = _seconds(s, q, m, code, opens)
-    message.held += seconds
     made = s.attempts[one.made]
     made.message, made.at, made.code, made.seconds = m, one.now, code, seconds
     one.made += 1
@@ -1023,7 +1037,8 @@ def _act(s: State, act: Any) -> None:
             _ask_not(s, q)
         elif act.deed == THAW and queue.flags & ICED:
             queue.flags &= ~ICED
-            queue.since = one.now
+            if not queue.flags & EMPTIED:
+                queue.since = one.now
             _want(s, q)
         elif act.deed == FORCE_RETRY and one.family == BY_QUEUE:
             if queue.flags & ASLEEP:
@@ -1100,11 +1115,11 @@ def _accept(s: State, m: int) -> None:
     queue = s.queues[q]
     if not queue.flags & EXISTS:
         queue.flags |= EXISTS | (ICED if one.frozen else 0)
-    if queue.emptied + one.forget_after <= one.now:
+    if queue.flags & EMPTIED and queue.since + one.forget_after <= one.now:
         queue.failures = 0
         queue.flags &= ~ASLEEP
         _ceases(s, s.queues, s.naps, q)
-    queue.emptied = math.nan
+    queue.flags &= ~EMPTIED
     _joins(s, m)
     _look_if_empty(s, q)
 
@@ -1319,3 +1334,13 @@ def who_left(messages: Array, first: int, numbers: Ints, when: Floats, outcome: 
         message = messages[m]
         numbers[k], when[k], outcome[k], dsn[k] = m, message.when, message.outcome, message.dsn
         m = message.next
+
+
+@kept
+def in_all(attempts: Array, first: Floats, held: Floats) -> None:
+    """Add to each message's attempts some more, in order of time: when the first was, and the seconds of all."""
+    for k in range(len(attempts)):
+        made = attempts[k]
+        if math.isnan(first[made.message]):
+            first[made.message] = made.at
+        held[made.message] += made.seconds

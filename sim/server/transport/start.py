@@ -27,6 +27,7 @@ def warm_up(rules: QueueRules) -> None:
     state, none = empty(rules, Manner(0, 0.0, 1.0, 0.0, tuple(0.0 for _ in Code))), np.zeros(0, dtype=np.uint8)
     kernel.play(state, 0.0)
     kernel.who_left(state.messages, NONE, np.zeros(0, dtype=np.int64), np.zeros(0), none, none)
+    kernel.in_all(state.attempts, np.zeros(0), np.zeros(0))
 
 
 def empty(rules: QueueRules, manner: Manner) -> State:
@@ -87,7 +88,11 @@ def _of_rules(rules: QueueRules) -> State:
         one=one,
         params=np.array(rules.params, dtype=np.float64),
         messages=np.zeros(0, kernel.MESSAGE),
+        sizes=np.zeros(0, np.int32),
+        pair=none,
+        suspended=np.zeros(0, np.int32),
         queues=np.zeros(0, kernel.QUEUE),
+        hosts=np.zeros(0, kernel.HOST),
         edges=np.zeros(0),
         counters=np.zeros(0, kernel.COUNTER),
         resubmits=np.zeros(0, kernel.RESUBMISSION),
