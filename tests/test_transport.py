@@ -153,8 +153,8 @@ def test_a_queue_that_falls_asleep_gives_up_its_place_in_the_line_for_a_connecti
         def seconds(self, hop, code, message, attempt, opens, size):
             return 21.0 if code is Code.TIMEOUT else {8: 1000.0, 9: 5000.0, 10: 5000.0}.get(hop, 1.0)
 
-    # Of three connections 8 holds one to 1000. HOP has worked, holds the others and asks for one more from 2 on; they fail at 22 and 23, and
-    # 9 and 10, who asked at 1.5, take them. HOP wakes at 622 and asks anew: behind 11, who has asked since 100.
+    # Of three connections 8 holds one to 1000. HOP has worked, holds the others and asks for one more from 2 on; these fail at 22 and 23,
+    # and 9 and 10, who asked at 1.5, take them. HOP wakes at 622 and asks anew: behind 11, who has asked since 100.
     messages = [*(mail(n) for n in range(40)), mail(40, hop=8), mail(41, 1.5, 9), mail(42, 1.5, 10), mail(43, 100.0, 11)]
     transport, _ = play(messages, until=1500.0, world=GoesDown(), connections=3, messages_per_connection=2)
     at = {hop: [when for _, when, next_hop, *_ in transport.attempts if next_hop == hop] for hop in (HOP, 9, 10, 11)}
