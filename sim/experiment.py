@@ -116,8 +116,8 @@ def compare(
 
     most = MOST if replications is None else replications
     size = BATCH if replications is None or targets or best else replications
-    # of these, few inputs are pursued to the end
-    more = len(changed) * size + (2 * _SCREEN * len(scenario.assumed()) if bands else 0)
+    # of the assumed inputs, few are pursued to the end
+    more = most - size + len(changed) * size + (2 * _SCREEN * len(scenario.assumed()) if bands else 0)
     with workers.pool(scenario, seed, jobs, progress, executor=executor, resume=resume, engine=engine, more=more) as pool:
         played: list[dict[str, Summary]] = []
         while not played or (len(played) < most and not sufficient(played)):

@@ -124,6 +124,7 @@ class Pool:
     kept: Checkpoint | None = None
     engine: Asked = "auto"  # settled at the first tasks, for all
     more: int = 0  # tasks that may follow them
+    ready: bool = False  # the kernel, if it plays: read here, before worker processes are forked
 
     def play(self, what: str, tasks: Sequence[Task]) -> list[dict[str, Summary]]:
         """The result of every task, in their order. What is kept from an earlier start is not played, nor counted in the progress: the time
@@ -137,8 +138,9 @@ class Pool:
             self.engine = settled(
                 "auto", (len(tasks) + self.more) * max(runs.attempts(first.scenario, policy) for policy in first.policies)
             )
-            if self.engine == "kernel" and not isinstance(self.executor, Cluster):
-                make_ready(first.scenario.queue_rules(), self.progress)
+        if tasks and self.engine == "kernel" and not self.ready and not isinstance(self.executor, Cluster):
+            self.ready = True
+            make_ready(tasks[0].scenario.queue_rules(), self.progress)
         tasks = [replace(task, engine=self.engine) for task in tasks]
         found = [None if self.kept is None else self.kept.find(task) for task in tasks]
         missing = [number for number, result in enumerate(found) if result is None]

@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import ndtri
 
 from sim.mail import HERE, Flags, Ints, Kind, Truth
 from sim.units import HOUR, Floats, grid
@@ -85,6 +86,4 @@ def arrived(at: Floats, kind: Kind, sender: Ints, domain: Ints, mailbox: Ints, s
 
 def sizes(median: float, sigma: float, dice: Floats) -> Ints:
     """Lognormal sizes in bytes, from 200 bytes (headers alone) to 50 MB."""
-    from scipy.special import ndtri
-
     return np.clip(median * np.exp(sigma * ndtri(np.clip(dice, 1e-12, 1 - 1e-12))), 200, 5e7).astype(np.int64)
