@@ -9,7 +9,7 @@ import itertools
 import math
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -249,8 +249,13 @@ def _bands(scenario: Scenario, policy: str, seed: int, base: Sequence[Summary], 
     first = min(_SCREEN, count)
     inputs = scenario.assumed()
     ends = [(item, value, scenario.with_settings({item.key: value})) for item in inputs for value in (item.low, item.high)]
-    found = pool.play("assumptions", [Task(changed, (policy,), seed, n) for _, _, changed in ends for n in range(first)])
-    summaries = [[result[policy] for result in found[i * first : (i + 1) * first]] for i in range(len(ends))]
+    others = [i for i, (item, value, _) in enumerate(ends) if value != item.value]  # what ends where it stands is the base run
+    summaries = [list(base[:first]) for _ in ends]
+
+    def replay(which: Sequence[int], numbers: range) -> Iterator[tuple[int, list[Summary]]]:
+        found = pool.play("assumptions", [Task(ends[i][2], (policy,), seed, n) for i in which for n in numbers])
+        for place, i in enumerate(which):
+            yield i, [result[policy] for result in found[place * len(numbers) : (place + 1) * len(numbers)]]
 
     def moved(i: int) -> bool:
         def total(name: str, runs_of: Sequence[Summary]) -> float:
@@ -258,10 +263,13 @@ def _bands(scenario: Scenario, policy: str, seed: int, base: Sequence[Summary], 
 
         return any(abs(total(n, summaries[i]) - total(n, base)) > _MOVED * abs(total(n, base)) for n in comparison.HEADLINES)
 
+    for i, found in replay(others, range(first)):
+        summaries[i] = found
     pursued = [i for i in range(len(ends)) if count > first and (moved(i - i % 2) or moved(i - i % 2 + 1))]
-    more = pool.play("assumptions", [Task(ends[i][2], (policy,), seed, n) for i in pursued for n in range(first, count)])
-    for place, i in enumerate(pursued):
-        summaries[i] += [result[policy] for result in more[place * (count - first) : (place + 1) * (count - first)]]
+    for i in pursued:
+        summaries[i] += base[first:count]
+    for i, found in replay([i for i in pursued if i in others], range(first, count)):
+        summaries[i][first:] = found
 
     def band(i: int) -> Band:
         return Band(ends[i][1], comparison.estimates([s.measures for s in summaries[i]]), tuple(summaries[i]))
