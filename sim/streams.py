@@ -10,6 +10,7 @@ OOPSLA).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
@@ -146,6 +147,35 @@ def _in_unit(z: npt.NDArray[np.uint64]) -> Floats:
     return found
 
 
+@dataclass(slots=True)
+class Hourly:
+    """n things in order of (block, hour), each at some time of its hour. For a block and hour the columns are drawn one after the other,
+    then the dice."""
+
+    hours: range
+    counts: Ints  # int64[blocks, hours]
+    columns: list[Floats]  # float64[n] each, in [0, 1)
+    dice: Floats  # float64[n, dice], in [0, 1)
+
+    def block(self) -> Ints:
+        """Of each."""
+        return np.repeat(np.arange(len(self.counts)), self.counts.sum(axis=1))
+
+    def hour(self) -> Ints:
+        """Of each."""
+        return np.repeat(np.tile(np.arange(self.hours.start, self.hours.stop), len(self.counts)), self.counts.ravel())
+
+    def nth(self) -> Ints:
+        """Which of those of its block and hour each is, from 0."""
+        counts = self.counts.ravel()
+        return np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+
+    def blocks(self) -> list[slice]:
+        """Where those of each block are."""
+        ends = np.cumsum(self.counts.sum(axis=1)).tolist()
+        return [slice(first, end) for first, end in zip([0, *ends], ends, strict=False)]
+
+
 class Generators:
     """Hands out a numpy Generator for a purpose, a block of 1,024 mailboxes and an hour. One object is rekeyed in place (Philox is
     counter-based, so a key is all there is to seed): the generator of the call before is no longer valid."""
@@ -160,3 +190,34 @@ class Generators:
         self._key[1] = key(purpose, block, hour)
         self._bits.state = self._state
         return self._generator
+
+    def hourly(self, purpose: Draw, hours: range, means: Floats, columns: int, dice: int) -> Hourly:
+        """What happens by itself, on the mean so often in each block and hour. means: float64[blocks, hours]."""
+        draw, width = self._generator, columns + dice
+        counts, some, thrown = [0] * means.size, [], []
+        keys = (key for block in range(len(means)) for key in _keys(hours, purpose, block))
+        for cell, (cell_key, mean) in enumerate(zip(keys, means.ravel().tolist(), strict=True)):
+            if mean == 0.0:
+                continue
+            self._key[1] = cell_key
+            self._bits.state = self._state
+            count = int(draw.poisson(mean))
+            if count:
+                counts[cell] = count
+                some.append(count)
+                thrown.append(draw.random(count * width))
+        single = [[u[k * n : (k + 1) * n] for u, n in zip(thrown, some, strict=True)] for k in range(columns)]
+        rest = [u[columns * n :].reshape(n, dice) for u, n in zip(thrown, some, strict=True)]
+        return Hourly(
+            hours,
+            np.array(counts, dtype=np.int64).reshape(means.shape),
+            [np.concatenate([np.zeros(0), *parts]) for parts in single],
+            np.concatenate([np.zeros((0, dice)), *rest]),
+        )
+
+
+def _keys(hours: range, purpose: Draw, block: int) -> list[int]:
+    """`key(purpose, block, hour)` of each hour."""
+    z = np.arange(hours.start, hours.stop, dtype=np.uint64) + np.uint64((key(purpose, block) + _GAMMA) & _MASK)
+    found: list[int] = _mixed(z).tolist()
+    return found

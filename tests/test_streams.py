@@ -46,3 +46,17 @@ def test_a_generator_does_not_depend_on_what_was_drawn_before():
     streams(Draw.WANTED, 0, 5).integers(0, 9, 7, dtype=np.int32)
     assert (streams(Draw.SPAM, 0, 5).random(3) == first).all()
     assert (Generators(1, 3)(Draw.SPAM, 0, 5).random(3) != first).any()
+
+
+@given(st.integers(0, 1000), st.lists(st.lists(st.sampled_from([0.0, 0.3, 4.0, 30.0]), min_size=2, max_size=2), min_size=1, max_size=3))
+def test_what_is_drawn_for_many_hours_is_what_the_generator_of_each_block_and_hour_gives(first, means):
+    hours, found = range(first, first + 2), []
+    for block, row in enumerate(means):
+        for hour, mean in zip(hours, row, strict=True):
+            rng = Generators(5, 1)(Draw.SPAM, block, hour)
+            n = int(rng.poisson(mean))
+            columns, rows = [rng.random(n).tolist() for _ in range(2)], rng.random((n, 3)).tolist()
+            found += [(block, hour, nth, *(column[nth] for column in columns), *rows[nth]) for nth in range(n)]
+    drawn = Generators(5, 1).hourly(Draw.SPAM, hours, np.array(means), 2, 3)
+    assert found == list(zip(*(c.tolist() for c in (drawn.block(), drawn.hour(), drawn.nth(), *drawn.columns, *drawn.dice.T)), strict=True))
+    assert [drawn.block()[piece].tolist() for piece in drawn.blocks()] == [[n] * int(count.sum()) for n, count in enumerate(drawn.counts)]

@@ -70,21 +70,16 @@ class People:
 
     def times(self, kind: Kind, draw: Draw, hours: range) -> tuple[Floats, Ints, Ints, Floats]:
         """When people write, which mailbox it concerns, a number of its own in the run, dice. Rates follow the hours of the week."""
-        found = [(np.zeros(0), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros((0, DICE)))]
-        rates = self.rates[kind]
-        for block in range(0, len(rates), BLOCK):
-            part = rates[block : block + BLOCK]
-            total = float(part.sum())
-            for hour in hours if total > 0.0 else ():
-                rng = self.generators(draw, block // BLOCK, hour)
-                n = int(rng.poisson(total * HOUR * self.weights[(self.first + hour) % 168]))
-                if n:
-                    at = (hour + np.sort(rng.random(n))) * HOUR
-                    mailbox = block + (rng.random(n) * len(part)).astype(np.int64)
-                    number = (hour << 20) + (block // BLOCK << 12) + np.arange(n, dtype=np.int64)
-                    found.append((at, mailbox, number, rng.random((n, DICE))))
-        at, mailbox, number, dice = (np.concatenate(column) for column in zip(*found, strict=True))
-        return grid(at), mailbox, number, dice
+        rates, weights = self.rates[kind], self.weights[(self.first + np.arange(hours.start, hours.stop)) % 168]
+        parts = [rates[first : first + BLOCK] for first in range(0, len(rates), BLOCK)]
+        totals = np.array([part.sum() for part in parts])
+        drawn = self.generators.hourly(draw, hours, np.multiply.outer(totals * HOUR, weights), 2, DICE)
+        hour, block, (within, whom) = drawn.hour(), drawn.block(), drawn.columns
+        at = hour + within
+        for piece in drawn.blocks():
+            at[piece].sort()
+        mailbox = block * BLOCK + (whom * np.array([len(part) for part in parts])[block]).astype(np.int64)
+        return grid(at * HOUR), mailbox, (hour << 20) + (block << 12) + drawn.nth(), drawn.dice
 
     def written(self, kind: Kind, at: Floats, mailbox: Ints, own: Ints, die: Floats) -> Rows:
         """Rows of one kind of wanted mail."""

@@ -14,7 +14,7 @@ from sim.realise.people import week
 from sim.realise.senders import Senders
 from sim.scenario import Scenario
 from sim.streams import Draw, Generators
-from sim.units import HOUR, grid
+from sim.units import HOUR, Floats, grid
 from sim.workload import Rows
 
 __all__ = ["Spam"]
@@ -42,6 +42,10 @@ class Spam:
         weight = float(self.weights[(self.first + hour) % 168])
         return weight if self.campaigns is None else weight * self.day(hour // 24)
 
+    def paces(self, hours: range) -> Floats:
+        """`pace` of each hour."""
+        return np.array([self.pace(hour) for hour in hours])
+
     def day(self, day: int) -> float:
         """The spam of a day against that of a mean day: lognormal, mean 1."""
         if day not in self.days:
@@ -53,7 +57,7 @@ class Spam:
     def rows(self, hours: range) -> Rows:
         """Spam to mailboxes here, and to mailboxes that do not exist. Hours in order: what a campaign has begun comes in later ones."""
         doc = self.scenario.document.spam
-        parts = [*self.singly(hours), *self.to_nobody(hours)]
+        parts = [self.singly(hours), self.to_nobody(hours)]
         parts += [burst.hits(hours.stop) for burst in (self.campaigns, self.harvests) if burst is not None]
         hits = Hits.joined(parts)
         hits = hits.take(np.argsort(hits.at, kind="stable"))
@@ -73,33 +77,21 @@ class Spam:
         size = sizes(doc.median_size, doc.size_sigma, die[:, 5])
         return arrived(at, Kind.SPAM, senders, domains, mailbox, size, flags, die[:, 2])
 
-    def singly(self, hours: range) -> list[Hits]:
+    def singly(self, hours: range) -> Hits:
         """Spam that belongs to no campaign."""
-        found = []
         share = 1.0 if self.campaigns is None else 1.0 - self.scenario.document.spam.campaigns.share
-        for block in range(0, len(self.rates), BLOCK):
-            part = self.rates[block : block + BLOCK]
-            total = share * float(part.sum())
-            if total > 0.0:
-                cumulative = np.cumsum(part) / float(part.sum())
-                for hour in hours:
-                    pace = self.pace(hour)
-                    rng = self.generators(Draw.SPAM, block // BLOCK, hour)
-                    n = int(rng.poisson(total * HOUR * pace))
-                    if n:
-                        at = (hour + rng.random(n)) * HOUR
-                        mailbox = block + np.searchsorted(cumulative, rng.random(n), side="right")
-                        found.append(Hits.of(at, mailbox, rng.random((n, DICE))))
-        return found
+        parts = [self.rates[first : first + BLOCK] for first in range(0, len(self.rates), BLOCK)]
+        totals = np.array([share * part.sum() for part in parts])
+        drawn = self.generators.hourly(Draw.SPAM, hours, np.multiply.outer(totals * HOUR, self.paces(hours)), 2, DICE)
+        within, whom = drawn.columns
+        mailbox = drawn.block() * BLOCK
+        for part, piece in zip(parts, drawn.blocks(), strict=True):
+            if piece.stop > piece.start:
+                mailbox[piece] += np.searchsorted(np.cumsum(part) / float(part.sum()), whom[piece], side="right")
+        return Hits.of((drawn.hour() + within) * HOUR, mailbox, drawn.dice)
 
-    def to_nobody(self, hours: range) -> list[Hits]:
+    def to_nobody(self, hours: range) -> Hits:
         """Spam to single mailboxes that do not exist here."""
         rate = self.scenario.document.spam.unknown_recipients if self.scenario.replay is None else 0.0
-        found = []
-        for hour in hours if rate > 0.0 else ():
-            pace = self.pace(hour)
-            rng = self.generators(Draw.UNKNOWN_RECIPIENT, 0, hour)
-            n = int(rng.poisson(rate * HOUR * pace))
-            if n:
-                found.append(Hits.of((hour + rng.random(n)) * HOUR, -1, rng.random((n, DICE))))
-        return found
+        drawn = self.generators.hourly(Draw.UNKNOWN_RECIPIENT, hours, rate * HOUR * self.paces(hours)[np.newaxis], 1, DICE)
+        return Hits.of((drawn.hour() + drawn.columns[0]) * HOUR, -1, drawn.dice)
