@@ -35,7 +35,7 @@ class Culprit(Enum):
     OWN_MAIL = "mail that our people wrote (a host or the DNS does not answer)"
 
 
-_KINDS: Final = {
+_KINDS: Final[dict[int, Culprit]] = {
     Kind.AUTOREPLY: Culprit.AUTOREPLIES,
     Kind.RELAY: Culprit.RELAY,
     Kind.RECEIPT: Culprit.RECEIPTS,
@@ -43,6 +43,20 @@ _KINDS: Final = {
     Kind.NEWSLETTER: Culprit.NEWSLETTER,
     Kind.OUTBOUND: Culprit.OWN_MAIL,
 }
+
+
+_CULPRITS: Final = tuple(Culprit)
+
+
+def _culprit(kind: int, about: int) -> Culprit:
+    """What a message of a kind is, or a report on one of another kind."""
+    if kind in (Kind.FAILURE, Kind.DELAY):
+        return _KINDS.get(about, Culprit.REVERSE_NDR if kind == Kind.FAILURE else Culprit.DELAYS)
+    return _KINDS.get(kind, Culprit.NOTHING)
+
+
+# By the kind of a message and that of what caused it.
+_TRULY: Final = np.array([[_CULPRITS.index(_culprit(kind, about)) for about in range(16)] for kind in range(16)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +95,9 @@ def rule_b(queue: Ints, sender: Ints) -> Culprit | None:
     authenticated relay. Judged by what most messages are; the rule has no word for one of our own users."""
     if not len(queue):
         return None
-    ours = (sender != NULL_SENDER) & (sender >> 40 == Place.OFFICE)
-    counts = {
-        Culprit.REVERSE_NDR: int((sender == NULL_SENDER).sum()),
-        Culprit.RELAY: int(((sender != NULL_SENDER) & ~ours).sum()),
-        None: int(ours.sum()),
-    }
+    postmasters = np.count_nonzero(sender == NULL_SENDER)
+    ours = np.count_nonzero(sender >> 40 == int(Place.OFFICE))  # the null sender is no place
+    counts = {Culprit.REVERSE_NDR: postmasters, Culprit.RELAY: len(sender) - postmasters - ours, None: ours}
     return max(counts, key=lambda says: counts[says])
 
 
@@ -100,15 +111,14 @@ def judge(record: Record, at: Seconds) -> tuple[Conclusion, ...]:
 
 def _judged(seen: _Queues, at: Seconds) -> tuple[Conclusion, ...]:
     there = seen.hung(at)
-    truly = _most(seen.messages, there)
-    queue, sender = (seen.messages[name][there].astype(np.int64) for name in ("next_hop", "sender"))
+    truly, queue, sender = seen.most(there), seen.queue[there], seen.messages["sender"][there]
     return tuple(Conclusion(name, rule(queue, sender), truly) for name, rule in RULES.items())
 
 
 def culprit(record: Record, at: Seconds) -> Culprit:
     """What most of the messages hung at `at` truly are. A report on another message counts as what that message is."""
     seen = _Queues.of(record)
-    return _most(seen.messages, seen.hung(at))
+    return seen.most(seen.hung(at))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +129,7 @@ class _Queues:
     which: Ints  # of each episode
     messages: Table
     queue: Ints  # of each message
+    culprits: Ints  # what each message truly is, by its number in _CULPRITS
 
     @classmethod
     def of(cls, record: Record) -> _Queues:
@@ -129,9 +140,8 @@ class _Queues:
         queue = np.searchsorted(hops, m["next_hop"][out])
         in_retry = hops.take(queue, mode="clip") == m["next_hop"][out] if len(hops) else np.zeros(len(out), dtype=np.bool_)
         out, queue = out[in_retry], queue[in_retry]
-        return cls(
-            q, which, {name: m[name][out] for name in ("kind", "caused_by", "sender", "next_hop", "accepted_at", "settled_at")}, queue
-        )
+        messages = {name: m[name][out] for name in ("sender", "accepted_at", "settled_at")}
+        return cls(q, which, messages, queue, _TRULY[m["kind"][out], m["caused_by"][out] & 15])
 
     def hung(self, at: Seconds) -> Ints:
         """Which messages stand at `at` in a queue that is in Retry."""
@@ -139,18 +149,10 @@ class _Queues:
         retry[self.which[(self.episodes["since"] < at) & ~(self.episodes["until"] < at)]] = True
         return np.flatnonzero((self.messages["accepted_at"] < at) & ~(self.messages["settled_at"] < at) & retry[self.queue])
 
-
-def _most(messages: Table, which: Ints) -> Culprit:
-    counts: dict[Culprit, int] = {}
-    kinds = Counter(zip(messages["kind"][which].tolist(), (messages["caused_by"][which] & 15).tolist(), strict=True))
-    for (kind, about), count in kinds.items():
-        if kind in (Kind.FAILURE, Kind.DELAY):
-            report = Culprit.REVERSE_NDR if kind == Kind.FAILURE else Culprit.DELAYS
-            what = _KINDS.get(Kind(about), report)
-        else:
-            what = _KINDS[Kind(kind)]
-        counts[what] = counts.get(what, 0) + count
-    return max(counts, key=lambda what: counts[what]) if counts else Culprit.NOTHING
+    def most(self, which: Ints) -> Culprit:
+        """What most of some messages truly are; of several as many, the first among the messages."""
+        counts = Counter(self.culprits[which].tolist())
+        return _CULPRITS[max(counts, key=lambda number: counts[number])] if counts else Culprit.NOTHING
 
 
 def days(record: Record) -> list[tuple[Conclusion, ...]]:

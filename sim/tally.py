@@ -6,7 +6,7 @@ they were, how they ended, and how long those that left took: in steps of 9 %, s
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -16,7 +16,7 @@ from sim.mail import Ints
 from sim.record import SCHEMA, Table
 from sim.units import HOUR, Floats
 
-__all__ = ["Tally", "middle", "percentile"]
+__all__ = ["Tally", "middle", "percentiles"]
 
 Many = npt.NDArray[np.integer[Any]]
 _STEPS: Final = 8  # to a doubling
@@ -81,13 +81,16 @@ def middle(step: Ints) -> Floats:
     return found
 
 
-def percentile(exact: Floats, steps: Iterable[int], messages: Iterable[float], percent: float) -> float:
-    """A percentile of delays of which some are known and others counted in steps; NaN of none."""
+def percentiles(exact: Floats, steps: Iterable[int], messages: Iterable[float], percents: Sequence[float]) -> list[float]:
+    """Percentiles of delays of which some are known and others counted in steps; NaN of none."""
     steps, counts = np.asarray(list(steps), dtype=np.int64), np.asarray(list(messages), dtype=np.float64)
+    found: list[float]
     if not len(steps):
-        return float(np.percentile(exact, percent)) if len(exact) else float("nan")
+        found = np.percentile(exact, percents).tolist() if len(exact) else [float("nan")] * len(percents)
+        return found
     values = np.concatenate([exact, middle(steps)])
     weights = np.concatenate([np.ones(len(exact)), counts])
     order = np.argsort(values)
     passed = np.cumsum(weights[order])
-    return float(values[order][np.searchsorted(passed, percent / 100.0 * passed[-1])])
+    found = values[order][np.searchsorted(passed, np.array(percents) / 100.0 * passed[-1])].tolist()
+    return found

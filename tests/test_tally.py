@@ -248,7 +248,6 @@ def test_percentiles_of_some_known_delays_and_some_counted_ones_are_those_of_all
     delays = np.arange(1.0, 1001.0)
     known, rest = delays[::3], np.delete(delays, np.s_[::3])
     steps, counts = np.unique(tally._step(rest), return_counts=True)
-    for percent in (50, 95, 99):
-        found = tally.percentile(known, steps.tolist(), counts.tolist(), percent)
-        assert found == pytest.approx(np.percentile(delays, percent), rel=WIDTH - 1)
-    assert np.isnan(tally.percentile(np.zeros(0), [], [], 50))
+    found = tally.percentiles(known, steps.tolist(), counts.tolist(), (50, 95, 99))
+    assert found == pytest.approx(np.percentile(delays, (50, 95, 99)).tolist(), rel=WIDTH - 1)
+    assert np.isnan(tally.percentiles(np.zeros(0), [], [], (50, 99))).all()

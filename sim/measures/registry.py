@@ -115,13 +115,13 @@ MEASURES: Final[Mapping[str, Measure]] = {
         "messages of any kind that arrived at spamtraps",
         lambda v: v.arrived(truth=(Truth.TRAP,)),
     ),
-    "listed": Measure("runs", "share of runs in which a block list has the server", lambda v: float(v.listed().peak() > 0), 2),
+    "listed": Measure("runs", "share of runs in which a block list has the server", lambda v: float(v.listed.peak() > 0), 2),
     "listed_hours": Measure(
         "h",
         "time on at least one block list",
-        lambda v: Steps(v.listed().at, np.minimum(v.listed().level, 1)).mean(v.run.horizon) * v.run.horizon / HOUR,
+        lambda v: Steps(v.listed.at, np.minimum(v.listed.level, 1)).mean(v.run.horizon) * v.run.horizon / HOUR,
     ),
-    "listed_after": Measure("h", "until a block list first has the server", lambda v: v.listed().first_above(0) / HOUR),
+    "listed_after": Measure("h", "until a block list first has the server", lambda v: v.listed.first_above(0) / HOUR),
     "wanted_refused": Measure(
         "messages",
         "wanted outbound messages refused because a block list has the server",
@@ -146,9 +146,9 @@ MEASURES: Final[Mapping[str, Measure]] = {
     "connection_hours_on_undelivered_autoreplies": Measure(
         "h", "connection time spent on autoreplies that never arrive", lambda v: v.undelivered("connection_seconds") / HOUR, 1
     ),
-    "wanted_delay_p50": Measure("s", "time in the queues of wanted outbound mail, median", lambda v: v.wanted_delay(50), 2),
-    "wanted_delay_p95": Measure("s", "time in the queues of wanted outbound mail, 95th percentile", lambda v: v.wanted_delay(95), 2),
-    "wanted_delay_p99": Measure("s", "time in the queues of wanted outbound mail, 99th percentile", lambda v: v.wanted_delay(99), 2),
+    "wanted_delay_p50": Measure("s", "time in the queues of wanted outbound mail, median", lambda v: v.wanted_delay[50], 2),
+    "wanted_delay_p95": Measure("s", "time in the queues of wanted outbound mail, 95th percentile", lambda v: v.wanted_delay[95], 2),
+    "wanted_delay_p99": Measure("s", "time in the queues of wanted outbound mail, 99th percentile", lambda v: v.wanted_delay[99], 2),
     "wanted_wait": Measure(
         "s",
         "mean wait of wanted outbound mail for a free connection",

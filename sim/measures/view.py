@@ -94,6 +94,7 @@ class View:
         _, count = np.unique(m["root"][m["kind"] == Kind.AUTOREPLY], return_counts=True)
         return count[count > 1].astype(np.int64)
 
+    @cached_property
     def listed(self) -> Steps:
         """On how many block lists the server stands."""
         return self._acts("listed by ")
@@ -149,10 +150,12 @@ class View:
         which = among(m["kind"], kinds) & among(m["truth"], truth) & (m["next_hop"] != HERE)
         return float((which & (m["outcome"] == Outcome.DELIVERED)).sum())
 
-    def wanted_delay(self, percent: float) -> float:
-        """A percentile of the time in the queues of wanted outbound mail that arrived, from our acceptance on."""
-        counted = self.tallied["kind"] == Kind.OUTBOUND
-        return tally.percentile(self.delays, self.tallied["delay"][counted], self.tallied["messages"][counted], percent)
+    @cached_property
+    def wanted_delay(self) -> dict[int, float]:
+        """The 50th, 95th and 99th percentile of the time in the queues of wanted outbound mail that arrived, from our acceptance on."""
+        counted, percents = self.tallied["kind"] == Kind.OUTBOUND, (50, 95, 99)
+        found = tally.percentiles(self.delays, self.tallied["delay"][counted], self.tallied["messages"][counted], percents)
+        return dict(zip(percents, found, strict=True))
 
     @cached_property
     def delays(self) -> Floats:
