@@ -59,6 +59,11 @@ BORN: Final = np.dtype(
 _WHOLE: Final = np.dtype((np.void, BORN.itemsize))  # numpy copies a structure field by field, but bytes in one piece
 _AT_ONCE: Final = 1 << 13  # messages that stay in the cache while their fields are written one by one
 Born = npt.NDArray[np.void]  # of BORN
+_DTYPES: Final = {name: np.dtype(column.dtype) for name, column in MESSAGES.items()}
+_NOTHING: Final[Made] = {
+    name: np.array(np.nan if name.endswith("_at") else 0, dtype=dtype) for name, dtype in _DTYPES.items() if name not in ("root", "kind")
+}
+_NO_MESSAGES: Final[Table] = {name: np.zeros(0, dtype) for name, dtype in _DTYPES.items()}
 _NO_ATTEMPTS: Final[Table] = {name: np.zeros(0, dtype=column.dtype) for name, column in SCHEMA["attempts"].items()}
 
 
@@ -148,20 +153,21 @@ class Ledger:
     def _merged(self, carried: Table) -> Callable[[str], Array]:
         others = [_carried(carried, self.sent.rows), self._stayed()]
         if not self.batches:
-            return merged(others[0], None, others[1:])
+            return _in_order(others[0], None, others[1:])
         came = Batch.joined(self.batches)
         self.batches = []
-        return merged(inbound(came), np.flatnonzero(~among(came.rows.kind, OUTGOING)), others)
+        return _in_order(inbound(came), np.flatnonzero(~among(came.rows.kind, OUTGOING)), others)
 
-    def let_go(self, messages: Table, attempts: Table | None = None) -> None:
+    def let_go(self, made: Made, attempts: Table | None = None) -> None:
         """Of a run that tallies: what nothing can happen to any more, and what has been attempted."""
+        messages = _whole(made)
         self.hours.append(hours(messages, _NO_ATTEMPTS if attempts is None else attempts))
         self.released.append(messages)
 
     def close(self, carried: Table, attempts: Table, tallied: Table) -> tuple[Table, Table]:
         """The tables of messages and hours of a run that tallies, what a transport still has among them."""
         self.let_go(_carried(carried, self.sent.rows), attempts)
-        return self.released.table(), hours(_table(0), _NO_ATTEMPTS, self.hours, tallied)
+        return self.released.table(), hours(_NO_MESSAGES, _NO_ATTEMPTS, self.hours, tallied)
 
     def release(self, transport: ByColumn, tally: Tally, poll: Seconds) -> None:
         """Have a transport forget what has left it; wanted mail that left at its first attempt, and that nobody saw meanwhile, is counted,
@@ -193,10 +199,7 @@ class Ledger:
         made = one_behind_the_other(self.stayed)
         made = made.take(order(made["accepted_at"], made["id"]))
         return _table(
-            len(made),
             id=made["id"],
-            root=made["id"] >> 20,
-            kind=made["id"] & 15,
             settled_at=made["accepted_at"],
             next_hop=HERE,
             answer=Answer.NOT_ASKED,
@@ -264,17 +267,36 @@ class Sent:
 
 def relayed(carried: Callable[[], Table], sent: Born) -> Table:
     """The table of messages of a smarthost, in order of (accepted_at, id). carried: as for `Ledger.messages`."""
-    return Later(SCHEMA["relay_messages"], lambda: merged(_carried(carried(), sent), None, []))
+    return Later(SCHEMA["relay_messages"], lambda: _in_order(_carried(carried(), sent), None, []))
+
+
+def _in_order(first: Made, chosen: Ints | None, others: Sequence[Made]) -> Callable[[str], Array]:
+    """As `merged`, with what an id says of a message."""
+    column = merged(first, chosen, others)
+    id = column("id")
+
+    def made(name: str) -> Array:
+        if name == "root":
+            return _root(id)
+        if name == "kind":
+            return _kind(id)
+        return id if name == "id" else column(name)
+
+    return made
+
+
+def _root(id: Ints) -> Ints:
+    return id >> 20
+
+
+def _kind(id: Ints) -> Codes:
+    return id.astype(np.uint8) & np.uint8(15)
 
 
 def _carried(carried: Table, sent: Born) -> Made:
     """What a transport took, and what the notes say of it."""
-    id = carried["id"]
     return _table(
-        len(id),
-        root=id >> 20,
         caused_by=sent["caused_by"],
-        kind=id & 15,
         truth=sent["truth"],
         sender=sent["sender"],
         recipient=sent["recipient"],
@@ -296,11 +318,8 @@ def inbound(batch: Batch) -> Made:
     """What came here, a row for each of a batch."""
     rows, turn = batch.rows, batch.turn
     return _table(
-        len(rows),
         id=ids(rows, turn),
-        root=rows.row,
         caused_by=-1 if turn is None else _answered(rows, turn),
-        kind=rows.kind,
         truth=rows.truth,
         sender=rows.sender,
         sender_domain=rows.sender_domain,
@@ -321,12 +340,16 @@ def _answered(rows: Rows, turn: Ints) -> Ints:
     return np.where(turn > 0, (rows.row << 20) | (np.maximum(turn - 1, 0) << 4) | Kind.AUTOREPLY, -1)
 
 
-def _table(n: int, **columns: object) -> Made:
-    """All columns of `messages`, and the domains of sender and recipient; what is not given is 0, times NaN."""
-    table: Made = {}
-    for name, column in MESSAGES.items():
-        missing = np.nan if name.endswith("_at") else 0
-        values = np.asarray(columns.get(name, missing), dtype=column.dtype)
-        # one for all is kept once; `numpy.broadcast_to` takes ten times as long
-        table[name] = values if values.ndim else np.ndarray(n, values.dtype, values, strides=(0,))
-    return table
+def _table(**columns: object) -> Made:
+    """What is noted of messages, and the domains of sender and recipient; what is not given is 0, times NaN. What their ids say is left
+    out."""
+    return _NOTHING | {name: np.asarray(values, dtype=_DTYPES[name]) for name, values in columns.items()}
+
+
+def _whole(made: Made) -> Table:
+    """All columns of `messages`, one value for each row."""
+    id, n = made["id"], len(made["id"])
+    # one for all is kept once; `numpy.broadcast_to` takes ten times as long
+    found = {name: values if values.ndim else np.ndarray(n, values.dtype, values, strides=(0,)) for name, values in made.items()}
+    found |= {"root": _root(id), "kind": _kind(id)}
+    return {name: found[name] for name in MESSAGES}
