@@ -166,4 +166,4 @@ def test_many_messages_at_once_are_answered_as_they_are_one_by_one(responder, as
         at, *who = (np.array([one[i] for one in part], dtype=np.int64) for i in range(4))
         found += autoreply.grants(at_once, responder, at.astype(float), *who).tolist()
     assert found == expected
-    assert {known: list(senders) for known, senders in at_once.seen.items()} == {k: list(s) for k, s in singly.seen.items()}
+    assert {key: list(at_once.known(*key)) for key in at_once.seen} == {key: list(singly.known(*key)) for key in singly.seen}
