@@ -56,7 +56,7 @@ BORN: Final = np.dtype(
     ],
     align=True,
 )
-_WHOLE: Final = np.dtype((np.void, BORN.itemsize))  # numpy copies a structure field by field, but bytes in one piece
+_WHOLE: Final = np.dtype((np.void, BORN.itemsize))  # numpy copies a structure field by field, but bytes, and in `take`, in one piece
 _AT_ONCE: Final = 1 << 13  # messages that stay in the cache while their fields are written one by one
 Born = npt.NDArray[np.void]  # of BORN
 _DTYPES: Final = {name: np.dtype(column.dtype) for name, column in MESSAGES.items()}
@@ -173,7 +173,7 @@ class Ledger:
         """Have a transport forget what has left it; wanted mail that left at its first attempt, and that nobody saw meanwhile, is counted,
         the rest keeps its row. `poll`: a monitor looks so often; who judges what fills the queues does at noon."""
         numbers, messages, attempts = transport.release()
-        sent = self.sent.rows[numbers]
+        sent = self.sent.rows.take(numbers)
         counted = (messages["attempts"] == 1) & (messages["outcome"] == Outcome.DELIVERED) & (messages["id"] & 15 == Kind.OUTBOUND)
         counted &= np.isnan(messages["deferred_at"])
         for first, every in ((0.0, poll), (DAY / 2, DAY)):
@@ -189,7 +189,7 @@ class Ledger:
             wait=of["wait_seconds"],
             held=of["connection_seconds"],
         )
-        self.let_go(_carried({name: column[~counted] for name, column in messages.items()}, sent[~counted]), attempts)
+        self.let_go(_carried({name: column[~counted] for name, column in messages.items()}, sent.compress(~counted)), attempts)
         self.let_go(self._stayed())
         self.stayed.clear()
         self.sent.forget(numbers)
@@ -260,8 +260,8 @@ class Sent:
         """Of some a transport has forgotten."""
         stays = np.ones(self._count, dtype=np.bool_)
         stays[numbers] = False
-        kept = self.rows[stays]
-        self._rows[: len(kept)] = kept
+        kept = self.rows.compress(stays)
+        self._rows[: len(kept)].view(_WHOLE)[:] = kept.view(_WHOLE)
         self._count = len(kept)
 
 
