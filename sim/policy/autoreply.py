@@ -138,7 +138,7 @@ def reasons(audience: Audience, responder: Responder, facts: Facts) -> Bytes:
         against.append((~whom, Answer.AUDIENCE))
     against.append((facts.sender == NULL_SENDER, Answer.NULL_SENDER))
     against += [(flagged(rule.flags), rule.why) for rule in responder.rules]
-    reason = np.full(facts.absent.shape, Answer.ANSWERED, dtype=np.uint8)
+    reason = np.full(facts.absent.shape, int(Answer.ANSWERED), dtype=np.uint8)
     for which, why in reversed(against):  # the first has the last word
         reason[which] = int(why)
     return reason

@@ -206,7 +206,7 @@ class Host:
             yield self.outward.notices(sent.take(report.settled[failed]), Kind.FAILURE, report.settled_at[failed], by)
         if len(report.late):
             about = sent.take(report.late)
-            told = (about["sender"] != NULL_SENDER) & (profile.delays_autoreplies | (about["id"] & 15 != Kind.AUTOREPLY))
+            told = (about["sender"] != NULL_SENDER) & (profile.delays_autoreplies | ~are(about["id"] & 15, Kind.AUTOREPLY))
             if but:
                 told &= ~np.isin(about["id"], list(but))
             yield self.outward.notices(about.compress(told), Kind.DELAY, report.late_at[told], by)

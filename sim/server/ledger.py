@@ -89,11 +89,12 @@ def one_behind_the_other(parts: Sequence[Born]) -> Born:
 
 def outgoing(rows: Rows, which: Ints) -> Born:
     """Those workload rows that are on their way out, as a transport takes them. Without a note: mail that our people write."""
-    noted = ~are(rows.kind[which], Kind.OUTBOUND)
+    kind = rows.kind[which]
+    noted = ~are(kind, Kind.OUTBOUND)
     return born_of(
         len(which),
-        id=ids(rows, None, which),
-        truth=np.where(noted, rows.truth[which], Truth.WANTED),
+        id=(rows.row[which] << 20) | kind,
+        truth=np.where(noted, rows.truth[which], np.uint8(Truth.WANTED)),
         sender=rows.sender[which],
         sender_domain=np.where(noted, rows.sender_domain[which], HERE),
         recipient=rows.recipient[which],
