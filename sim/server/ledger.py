@@ -6,7 +6,7 @@ asked for at the end. Nothing here decides anything.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -59,6 +59,7 @@ BORN: Final = np.dtype(
 _WHOLE: Final = np.dtype((np.void, BORN.itemsize))  # numpy copies a structure field by field, but bytes, and in `take`, in one piece
 _AT_ONCE: Final = 1 << 13  # messages that stay in the cache while their fields are written one by one
 Born = npt.NDArray[np.void]  # of BORN
+_UNSAID: Final[Mapping[str, object]] = {**dict.fromkeys(BORN.fields or (), 0), "caused_by": -1, "mailbox": -1, "noted": True}
 _DTYPES: Final = {name: np.dtype(column.dtype) for name, column in MESSAGES.items()}
 _NOTHING: Final[Made] = {
     name: np.array(np.nan if name.endswith("_at") else 0, dtype=dtype) for name, dtype in _DTYPES.items() if name not in ("root", "kind")
@@ -68,9 +69,9 @@ _NO_ATTEMPTS: Final[Table] = {name: np.zeros(0, dtype=column.dtype) for name, co
 
 
 def born_of(n: int, **columns: object) -> Born:
-    """n messages; what is not given is -1 for `caused_by` and `mailbox`, and True for `noted`."""
-    made = np.zeros(n, BORN)
-    given = ({"caused_by": -1, "mailbox": -1, "noted": True} | columns).items()
+    """n messages; what is not given is -1 for `caused_by` and `mailbox`, True for `noted`, else 0."""
+    made = np.empty(n, BORN)
+    given = {**_UNSAID, **columns}.items()
     for first in range(0, n, _AT_ONCE):
         block = made[first : first + _AT_ONCE]
         for name, value in given:
@@ -249,7 +250,7 @@ class Sent:
         """More of it: parts, and where the rows of each come behind what there is. What was added."""
         first, count = self._count, self._count + sum(map(len, parts))
         if count > len(self._rows):
-            rows = np.zeros(max(1024, count, len(self._rows) * 3 // 2), BORN)
+            rows = np.empty(max(1024, count, len(self._rows) * 3 // 2), BORN)
             rows[: self._count].view(_WHOLE)[:] = self.rows.view(_WHOLE)
             self._rows = rows
         self._count, added = count, self._rows[first:count]
