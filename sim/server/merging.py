@@ -37,7 +37,8 @@ def merged(first: Made, chosen: Ints | None, others: Sequence[Made]) -> Callable
     )
     tables, placed = (first, *others), order(at, id)
     made = {"accepted_at": at.take(placed), "id": id.take(placed)}
-    total, places = len(at), _places(placed, [len(other["id"]) for other in others])
+    lengths = [len(other["id"]) for other in others]
+    total, (_, *places) = len(at), places_of(placed, [len(at) - sum(lengths), *lengths])
     blocks = _blocks(placed, chosen, places)
     room = max((pieces[-1][0].stop for _, _, pieces in blocks), default=0)
 
@@ -62,19 +63,11 @@ def merged(first: Made, chosen: Ints | None, others: Sequence[Made]) -> Callable
     return column
 
 
-def _places(placed: npt.NDArray[np.intp], lengths: Sequence[int]) -> list[Ints]:
-    """Where the rows of others, which are so many, come in an order of all; those of the first are not looked for."""
-    first = len(placed) - sum(lengths)
-    where = np.flatnonzero(placed >= first)
-    numbers, ends = placed.take(where), np.cumsum([first, *lengths]).tolist()
-    return [where[(numbers >= begin) & (numbers < end)] for begin, end in pairwise(ends)]
-
-
 def _blocks(placed: npt.NDArray[np.intp], chosen: Ints | None, places: Sequence[Ints]) -> list[_Block]:
     """Block by block: which rows of the whole; their numbers among what is put side by side; of each table where it is put, and which rows
     of it. What lies between two chosen rows of the first is put there too, and never taken."""
-    edges = [*range(0, len(placed), _BLOCK), len(placed)]
-    parts = [np.searchsorted(place, edges).tolist() for place in places]
+    limits = np.append(np.arange(0, len(placed), _BLOCK), len(placed))
+    edges, *parts = (found.tolist() for found in (limits, *(place.searchsorted(limits) for place in places)))
     numbers = placed if chosen is None or not len(chosen) else chosen.take(placed, mode="clip")
     found: list[_Block] = []
     for n, (begin, end) in enumerate(pairwise(edges)):
@@ -111,4 +104,5 @@ def places_of(order: npt.NDArray[np.intp], lengths: Sequence[int]) -> list[npt.N
     """Where the rows of each of several pieces come in an order of all."""
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
-    return np.split(place, np.cumsum(lengths[:-1]))
+    ends = np.cumsum([0, *lengths]).tolist()
+    return [place[begin:end] for begin, end in pairwise(ends)]
