@@ -178,7 +178,7 @@ def grant(history: History, responder: Responder, at: Seconds, mailbox: int, abs
 
 def grants(history: History, responder: Responder, at: Floats, mailbox: Ints, absence: Ints, sender: Ints) -> Bytes:
     """`grant` for each of many messages, in order of time. float64[n] and int64[n] to uint8[n]."""
-    order = np.argsort(mailbox, kind="stable")  # mailbox by mailbox: each has a memory of its own
+    order = _order(mailbox)  # mailbox by mailbox: each has a memory of its own
     boxes, absences, times, senders = mailbox[order], absence[order], at[order], sender[order]
     begins = np.flatnonzero(np.append(True, (boxes[1:] != boxes[:-1]) | (absences[1:] != absences[:-1]))[: len(order)])
     ends = np.append(begins, len(order))[1:]
@@ -209,11 +209,23 @@ def _only_first(history: History, responder: Responder, memories: list[tuple[int
 
 def _first(senders: Ints, memory: Ints) -> Bools:
     """Which are the first of their sender in a memory? Messages stand memory by memory, in order of time."""
-    by = np.argsort(senders, kind="stable")
+    by = _order(senders)
     senders, memory = senders[by], memory[by]
     first = np.ones(len(by), dtype=np.bool_)
     first[by[1:][(senders[1:] == senders[:-1]) & (memory[1:] == memory[:-1])]] = False
     return first
+
+
+def _order(codes: Ints) -> Ints:
+    """The order by codes, those of one code as they stand. To sort numbers takes a fifth of the time of saying how they are sorted."""
+    bits = len(codes).bit_length()
+    if int(codes.max(initial=0)) >> (63 - bits):
+        return np.argsort(codes, kind="stable")
+    found: Ints = codes << bits
+    found |= np.arange(len(codes))
+    found.sort()
+    found &= (1 << bits) - 1
+    return found
 
 
 def _granted(history: History, responder: Responder, mailbox: int, absence: int, times: list[Seconds], senders: list[int]) -> list[Answer]:
