@@ -21,6 +21,7 @@ __all__ = ["Destinations", "Manner", "destinations", "manner", "mailboxes"]
 
 Codes = npt.NDArray[np.uint8]
 
+_CODES: Final = tuple(Code)  # an enumeration takes long to walk through
 _ALTERNATES: Final = (Place.PARTNER, Place.SMARTHOST)
 
 
@@ -66,29 +67,34 @@ def destinations(world: World, hops: Ints) -> Destinations:
     """What each next hop does. int64[n]."""
     fates, where = world.fates, hops >> 40
     fate = world.domains(hops)
-    addresses, dead = np.ones(len(hops), dtype=np.int64), np.zeros(len(hops), dtype=np.bool_)
+    greylists, busy = are(fate, Code.GREYLISTED), are(fate, Code.BUSY)
+    answers = are(fate, Code.OK) | greylists | busy
+    code = fate.copy()
+    code[greylists] = Code.OK
+    code[busy | (answers & among(where, _ALTERNATES))] = Code.NONE
+    times, detour = np.ones(len(hops), dtype=np.int64), np.zeros(len(hops))
     if fates.several > 0.0:
         several, first_dead = dice(world.key, hops, (Draw.DOMAIN_SEVERAL, Draw.DOMAIN_FIRST_DEAD))
-        addresses[several < fates.several] = fates.addresses
+        addresses = np.where(several < fates.several, fates.addresses, 1)
         dead = (addresses > 1) & (first_dead < fates.first_dead)
         dead &= ~among(where, (Place.PROVIDER, Place.SMARTHOST))
-    code = np.where(are(fate, Code.GREYLISTED), np.uint8(Code.OK), fate)
-    answers = among(fate, (Code.OK, Code.GREYLISTED, Code.BUSY))
-    code[are(fate, Code.BUSY) | (answers & among(where, _ALTERNATES))] = Code.NONE
-    code[answers & (dead.astype(np.int64) >= fates.tried)] = Code.TIMEOUT
+        code[answers & (dead.astype(np.int64) >= fates.tried)] = Code.TIMEOUT
+        times, detour = np.minimum(addresses, fates.tried).astype(np.int64), np.where(dead, fates.connect_timeout, 0.0)
+    bad, count, edges = np.zeros(len(hops), dtype=np.uint8), np.zeros(len(hops) + 1, dtype=np.int64), np.zeros(0)
     alternate = np.flatnonzero(are(code, Code.NONE))
-    spells = world.alternate(hops[alternate])
-    bad, count = np.zeros(len(hops), dtype=np.uint8), np.zeros(len(hops) + 1, dtype=np.int64)
-    bad[alternate] = [met for _, met in spells]
-    count[1:][alternate] = [len(edges) for edges, _ in spells]
+    if len(alternate):
+        spells = world.alternate(hops[alternate])
+        bad[alternate] = [met for _, met in spells]
+        count[1:][alternate] = [len(found) for found, _ in spells]
+        edges = np.concatenate([found for found, _ in spells])
     return Destinations(
         code=code,
         bad=bad,
         first=np.cumsum(count),
-        edges=np.concatenate([np.zeros(0), *(edges for edges, _ in spells)]),
-        times=np.minimum(addresses, fates.tried).astype(np.int64),
-        detour=np.where(dead, fates.connect_timeout, 0.0),
-        greylists=are(fate, Code.GREYLISTED),
+        edges=edges,
+        times=times,
+        detour=detour,
+        greylists=greylists,
         lists=np.zeros(len(hops), dtype=np.int64),
     )
 
@@ -97,20 +103,23 @@ def mailboxes(world: World, addresses: Ints) -> Codes:
     """What each recipient answers where its domain does, as `World.mailbox` says it. int64[n] to uint8[n]."""
     nobody, full, _, _ = world.fates.mailboxes
     where = addresses >> 40
-    said = np.full(len(addresses), Code.OK, dtype=np.uint8)
+    said = np.full(len(addresses), int(Code.OK), dtype=np.uint8)
     strange = np.flatnonzero(among(where, (Place.STRANGE, Place.PROVIDER)))
     die = us(world.key, addresses[strange], Draw.MAILBOX)
     is_full = strange[(die >= nobody) & (die < full)]
-    for_good = us(world.key, addresses[is_full], Draw.QUOTA) < world.fates.for_good
-    said[is_full] = np.where(for_good, Code.OVER_QUOTA, Code.FULL)
+    if len(is_full):
+        for_good = us(world.key, addresses[is_full], Draw.QUOTA) < world.fates.for_good
+        said[is_full] = np.where(for_good, int(Code.OVER_QUOTA), int(Code.FULL))
     said[strange[die < nobody]] = Code.NO_MAILBOX
-    said[are(where, Place.TARGET) & (addresses & FULL != 0)] = Code.FULL
+    targets = are(where, Place.TARGET)
+    if targets.any():
+        said[targets & (addresses & FULL != 0)] = Code.FULL
     said[addresses & TYPO != 0] = Code.NO_MAILBOX
     return said
 
 
 def manner(world: World, *, refuses: float | None = None, throttle: float = math.inf) -> Manner:
     """What all next hops have in common; with `refuses`, of a smarthost that takes what our server has."""
-    lengths = tuple(world.length(code) for code in Code)
+    lengths = tuple(map(world.length, _CODES))
     found = Manner(world.key, world.fates.session, BANDWIDTH, world.fates.greylist_delay, lengths, world.spells)
     return found if refuses is None else replace(found, relayed=True, refuses=refuses, throttle=throttle)

@@ -102,7 +102,7 @@ class World:
         """The fate of each domain, a Code. int64[n] to uint8[n]."""
         f = self.fates
         answers, greylists, resolves, at_once = dice(self.key, domains, _OF_A_DOMAIN)
-        fate = np.full(domains.shape, Code.OK, dtype=np.uint8)
+        fate = np.full(domains.shape, int(Code.OK), dtype=np.uint8)
         where = domains >> 40
         fate[(greylists < f.greylisting) & among(where, _MAY_GREYLIST)] = Code.GREYLISTED
         strange = are(where, Place.STRANGE)

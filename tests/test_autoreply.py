@@ -166,4 +166,15 @@ def test_many_messages_at_once_are_answered_as_they_are_one_by_one(responder, as
         at, *who = (np.array([one[i] for one in part], dtype=np.int64) for i in range(4))
         found += autoreply.grants(at_once, responder, at.astype(float), *who).tolist()
     assert found == expected
-    assert {known: list(senders) for known, senders in at_once.seen.items()} == {k: list(s) for k, s in singly.seen.items()}
+    assert {key: list(at_once.known(*key)) for key in at_once.seen} == {key: list(singly.known(*key)) for key in singly.seen}
+
+
+@pytest.mark.parametrize("asked_since", [False, True])
+def test_a_mailbox_that_forgets_answers_the_same_sender_anew_and_another_does_not(asked_since):
+    history, boxes, none = History(), np.array([0, 1]), np.zeros(2, dtype=np.int64)
+    sender = np.array([7, 7])
+    assert autoreply.grants(history, ALL_OFF, np.array([1.0, 1.0]), boxes, none, sender).tolist() == [YES, YES]
+    if asked_since:
+        assert [history.known(box, 0) for box in (0, 1)] == [{7: 1.0}, {7: 1.0}]
+    history.clear(0)
+    assert autoreply.grants(history, ALL_OFF, np.array([2.0, 2.0]), boxes, none, sender).tolist() == [YES, BEFORE]

@@ -21,16 +21,18 @@ def piece(times, first):
     """A table in order of (accepted_at, id), in which one column is the same for all."""
     at = np.sort(np.array(times, dtype=np.float64))
     id = np.arange(first, first + len(at))
-    same = np.ndarray(len(at), np.int64, np.array(first), strides=(0,))
-    return {"accepted_at": at, "id": id, "own": id * 2, "same": same}
+    return {"accepted_at": at, "id": id, "own": id * 2, "same": np.array(first)}
 
 
 @given(TIMES, st.lists(TIMES, max_size=4), st.sets(st.integers(0, 24)), st.permutations(["accepted_at", "id", "own", "same"]))
 def test_pieces_of_a_table_are_merged_row_by_row_whatever_is_asked_first_and_the_size_of_a_block(first, others, left_out, asked):
     pieces = [piece(times, 100 * n) for n, times in enumerate([first, *others], start=1)]
     chosen = np.array([n for n in range(len(first)) if n not in left_out], dtype=np.int64)
-    kept = [{name: column[chosen] for name, column in pieces[0].items()}, *(dict(one) for one in pieces[1:])]
-    whole = {name: np.concatenate([one[name] for one in kept]) for name in kept[0]}
+    rows = [chosen, *(np.arange(len(one["id"])) for one in pieces[1:])]
+    whole = {
+        name: np.concatenate([np.broadcast_to(one[name], one["id"].shape)[some] for one, some in zip(pieces, rows, strict=True)])
+        for name in pieces[0]
+    }
     order = np.lexsort((whole["id"], whole["accepted_at"]))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(merging, "_BLOCK", 4)

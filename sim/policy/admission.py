@@ -49,4 +49,4 @@ def admit(rule: Filter, spam: Bools, outside: Bools, unresolvable: Bools, dice: 
     if rule.kind is FilterKind.JUNK_FIRST:
         hit = outside & (dice < np.where(spam, rule.hit, rule.false_positive))
         return np.where(hit, Outcome.JUNK, Outcome.MAILBOX).astype(np.uint8)
-    return np.full(spam.shape, Outcome.MAILBOX, dtype=np.uint8)
+    return np.full(spam.shape, int(Outcome.MAILBOX), dtype=np.uint8)

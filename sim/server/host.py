@@ -203,25 +203,25 @@ class Host:
         """The reports on what a server could not deliver, or not yet, messages `but` left out."""
         failed = are(report.dsn, Dsn.SENT)
         if failed.any():
-            yield self.outward.notices(sent[report.settled[failed]], Kind.FAILURE, report.settled_at[failed], by)
+            yield self.outward.notices(sent.take(report.settled[failed]), Kind.FAILURE, report.settled_at[failed], by)
         if len(report.late):
-            about = sent[report.late]
-            told = (about["sender"] != NULL_SENDER) & (profile.delays_autoreplies | (about["id"] & 15 != Kind.AUTOREPLY))
+            about = sent.take(report.late)
+            told = (about["sender"] != NULL_SENDER) & (profile.delays_autoreplies | ~are(about["id"] & 15, Kind.AUTOREPLY))
             if but:
                 told &= ~np.isin(about["id"], list(but))
-            yield self.outward.notices(about[told], Kind.DELAY, report.late_at[told], by)
+            yield self.outward.notices(about.compress(told), Kind.DELAY, report.late_at[told], by)
 
     def _relayed(self, relay: Relay, report: Report, until: Seconds) -> tuple[Born, Report]:
         """What our server handed over goes on from the smarthost, whose reports come back as mail from outside. What left it."""
         ours = self.ledger.sent.rows
         relay.late.update(ours["id"][report.late].tolist())
         delivered = are(report.outcome, Outcome.DELIVERED)
-        relay.take(ours[report.settled[delivered]], report.settled_at[delivered])
+        relay.take(ours.take(report.settled[delivered]), report.settled_at[delivered])
         beyond = relay.advance(until)
         for notices in self._notices(beyond, relay.sent.rows, relay.profile, SMARTHOST, relay.late):
             here = notices["next_hop"] == HERE
-            self._send(notices[here])
-            relay.submit(notices[~here])
+            self._send(notices.compress(here))
+            relay.submit(notices.compress(~here))
         return relay.sent.rows, beyond
 
     def _arrived(self, sent: Born, report: Report) -> None:
@@ -229,9 +229,9 @@ class Host:
         if math.isinf(min(self.reputation.lag, self.gates.lag, self.loops.lag)):
             return
         delivered = are(report.outcome, Outcome.DELIVERED)
-        arrived, at = sent[report.settled[delivered]], report.settled_at[delivered]
-        noted = arrived["noted"]
-        arrived, at = arrived[noted], at[noted]
+        settled, at = report.settled[delivered], report.settled_at[delivered]
+        noted = sent["noted"][settled]
+        arrived, at = sent.take(settled[noted]), at[noted]
         for i in np.flatnonzero(among(arrived["truth"], (Truth.TRAP, Truth.SPAMMER))).tolist():
             note, when = arrived[i], float(at[i])
             if note["truth"] == Truth.TRAP:
@@ -294,8 +294,10 @@ class Host:
             return
         in_time = messages["accepted_at"] < self.scenario.horizon
         here = messages["next_hop"] == HERE
-        self.ledger.stayed.append(messages[in_time & here])
-        self.pending.append(messages[in_time & ~here])
+        for place, which in ((self.ledger.stayed, in_time & here), (self.pending, in_time & ~here)):
+            chosen = messages.compress(which)
+            if len(chosen):
+                place.append(chosen)
 
     # What it leaves.
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sim.destinations import Codes
-from sim.mail import Ints, Outcome, among
+from sim.mail import Ints, Kind, Outcome, Place, among, are
 from sim.record import SCHEMA, Array, Table
 from sim.units import HOUR, Floats
 
@@ -18,36 +17,45 @@ __all__ = ["hours"]
 
 def hours(messages: Table, attempts: Table, others: Sequence[Table] = (), tallied: Table | None = None) -> Table:
     """What can be cut at a window: sums per hour, kind and class of next hop. `others`: tables like this one; `tallied`: of counts."""
-    told = _filtered(messages["outcome"])
-    parts: list[tuple[Ints, dict[str, npt.NDArray[Any] | None]]] = [
+    parts: list[tuple[Ints, dict[str, Array | None]]] = [
         (
-            _cells(_hour(messages["accepted_at"]), messages["kind"], messages["next_hop"]),
-            {"wait_seconds": messages["wait_seconds"], "refused": messages["outcome"] == Outcome.REFUSED, "filtered": told},
+            _cells(_hour(messages["accepted_at"]), messages["kind"], messages["next_hop"] >> 40),
+            {
+                "wait_seconds": messages["wait_seconds"],
+                "refused": are(messages["outcome"], Outcome.REFUSED),
+                "filtered": _filtered(messages["outcome"]),
+            },
         ),
         (
-            _cells(_hour(attempts["at"]), attempts["message"] & 15, attempts["next_hop"]),
+            _cells(_hour(attempts["at"]), attempts["message"] & 15, attempts["next_hop"] >> 40),
             {"attempts": None, "connection_seconds": attempts["seconds"]},
         ),
     ]
     if tallied is not None:
         many = tallied["messages"]
-        sums = {"refused": many * (tallied["outcome"] == Outcome.REFUSED), "wait_seconds": tallied["wait_seconds"]}
-        sums["filtered"] = many * _filtered(tallied["outcome"])
-        parts.append((_cells(tallied["hour"], tallied["kind"], tallied["place"].astype(np.int64) << 40), sums))
+        counted: dict[str, Array | None] = {
+            "refused": many * are(tallied["outcome"], Outcome.REFUSED),
+            "filtered": many * _filtered(tallied["outcome"]),
+            "wait_seconds": tallied["wait_seconds"],
+        }
+        parts.append((_cells(tallied["hour"].astype(np.int64), tallied["kind"], tallied["place"]), counted))
     for other in others:
-        sums = {name: column for name, column in other.items() if name not in ("hour", "kind", "place")}
-        parts.append((_cells(other["hour"], other["kind"], other["place"].astype(np.int64) << 40), sums))
-    there = np.zeros(max(int(of.max(initial=0)) for of, _ in parts) + 1, dtype=np.bool_)
-    for of, _ in parts:
-        there[of] = True
-    cells = np.flatnonzero(there)
-    number = np.empty(len(there), dtype=np.int64)  # of each cell; of others nothing
-    number[cells] = np.arange(len(cells))
-    table: dict[str, Array] = {"hour": cells >> 8, "kind": cells >> 4 & 15, "place": cells & 15}
-    table |= {name: np.zeros(len(cells)) for name in SCHEMA["hours"] if name not in table}
+        cells = _cells(other["hour"].astype(np.int64), other["kind"], other["place"])
+        parts.append((cells, {name: column for name, column in other.items() if name not in ("hour", "kind", "place")}))
+    count = max(int(of.max(initial=-1)) for of, _ in parts) + 1
+    there = np.zeros(count, dtype=np.bool_)
+    found: dict[str, Floats | Ints] = {}
     for of, sums in parts:
         for name, values in sums.items():
-            table[name] += _summed(number, of, values, len(cells))
+            more = _summed(of, values, count)
+            found[name] = found[name] + more if name in found else more
+        if "wait_seconds" in sums:  # else attempts, which are counted
+            there[of] = True
+    there |= found["attempts"] > 0
+    cells = np.flatnonzero(there)
+    rest, place = np.divmod(cells, len(Place))
+    hour, kind = np.divmod(rest, len(Kind))
+    table: dict[str, Array] = {"hour": hour, "kind": kind, "place": place} | {name: of_all[cells] for name, of_all in found.items()}
     return {name: table[name].astype(column.dtype) for name, column in SCHEMA["hours"].items()}
 
 
@@ -56,21 +64,23 @@ def _hour(at: Floats) -> Ints:
     return (at / HOUR).astype(np.int64)
 
 
-def _cells(hour: Ints, kind: npt.NDArray[Any], hop: Ints) -> Ints:
-    """The cell of each message or attempt: its hour, kind and class of next hop as one number."""
-    found = hop >> 40
-    found |= kind << 4  # a byte still: a kind has four bits
-    found |= hour.astype(np.int64, copy=False) << 8
-    return found
+def _cells(hour: Ints, kind: Array, place: Array) -> Ints:
+    """The cell of each message or attempt: its hour, kind and class of next hop as one number, which takes the place of the hour."""
+    hour *= len(Kind)
+    hour += kind
+    hour *= len(Place)
+    hour += place
+    return hour
 
 
 def _filtered(outcome: Codes) -> npt.NDArray[np.bool_]:
     return among(outcome, (Outcome.FILTERED, Outcome.JUNK))
 
 
-def _summed(number: Ints, of: Ints, values: npt.NDArray[Any] | None, count: int) -> Floats | Ints:
-    """The sum of values in each of so many numbered cells, or how many there are. Most values are 0, and are not looked at."""
+def _summed(of: Ints, values: Array | None, count: int) -> Floats | Ints:
+    """The sum of values in each of so many cells, or how many there are. What holds of few is not looked for in all."""
     if values is None:
-        return np.bincount(number[of], minlength=count)
-    some = np.flatnonzero(values != 0)
-    return np.bincount(number[of[some]], weights=values[some].astype(float), minlength=count)
+        return np.bincount(of, minlength=count)
+    if values.dtype == np.bool_:
+        return np.bincount(of[values], minlength=count)
+    return np.bincount(of, weights=values, minlength=count)

@@ -66,8 +66,11 @@ def deliver(
     are where it is left out."""
     spam, outside = are(rows.kind, Kind.SPAM), ~are(rows.kind, Kind.INTERNAL)
     outcome = admission.admit(reception.rule, spam, outside, rows.unresolvable, rows.dice)
-    outcome[(rows.mailbox < 0) & ~are(outcome, Outcome.REFUSED)] = Outcome.REFUSED if reception.recipients else Outcome.BOUNCED
-    outcome = np.where(among(rows.kind, OUTGOING), np.uint8(Outcome.QUEUED), outcome)
+    strange = rows.mailbox < 0
+    if not reception.recipients:
+        strange &= ~are(outcome, Outcome.REFUSED)
+    outcome[strange] = Outcome.REFUSED if reception.recipients else Outcome.BOUNCED
+    outcome[among(rows.kind, OUTGOING)] = Outcome.QUEUED
     asked = among(outcome, (Outcome.MAILBOX, Outcome.JUNK))
     answer = asked * np.uint8(Answer.NOT_ABSENT)  # NOT_ASKED is 0
     known = None
@@ -80,7 +83,7 @@ def deliver(
     facts = autoreply.Facts(
         absent=np.ones(len(which), dtype=np.bool_),
         replies_on=np.ones(len(which), dtype=np.bool_),
-        place=np.where(sender == NULL_SENDER, np.uint8(Place.STRANGE), sender >> 40).astype(np.uint8),
+        place=np.where(sender == NULL_SENDER, int(Place.STRANGE), sender >> 40).astype(np.uint8),
         sender=sender,
         flags=rows.flags[which],
         outcome=outcome[which],
@@ -136,7 +139,7 @@ def _asked(
 def _replies(rows: Rows, which: Ints, by_user: npt.NDArray[np.bool_], reception: Reception, turn: Ints | int) -> Born:
     """The replies to some of the rows; `by_user`: with the return path of the user, else the null sender."""
     row, mailbox = rows.row[which], rows.mailbox[which]
-    id = (row << 20) | (turn << 4) | Kind.AUTOREPLY
+    id = (row << 20) | (turn << 4) | int(Kind.AUTOREPLY)
     return born_of(
         len(which),
         id=id,

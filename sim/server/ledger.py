@@ -6,7 +6,7 @@ asked for at the end. Nothing here decides anything.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -56,16 +56,22 @@ BORN: Final = np.dtype(
     ],
     align=True,
 )
-_WHOLE: Final = np.dtype((np.void, BORN.itemsize))  # numpy copies a structure field by field, but bytes in one piece
+_WHOLE: Final = np.dtype((np.void, BORN.itemsize))  # numpy copies a structure field by field, but bytes, and in `take`, in one piece
 _AT_ONCE: Final = 1 << 13  # messages that stay in the cache while their fields are written one by one
 Born = npt.NDArray[np.void]  # of BORN
+_UNSAID: Final[Mapping[str, object]] = {**dict.fromkeys(BORN.fields or (), 0), "caused_by": -1, "mailbox": -1, "noted": True}
+_DTYPES: Final = {name: np.dtype(column.dtype) for name, column in MESSAGES.items()}
+_NOTHING: Final[Made] = {
+    name: np.array(np.nan if name.endswith("_at") else 0, dtype=dtype) for name, dtype in _DTYPES.items() if name not in ("root", "kind")
+}
+_NO_MESSAGES: Final[Table] = {name: np.zeros(0, dtype) for name, dtype in _DTYPES.items()}
 _NO_ATTEMPTS: Final[Table] = {name: np.zeros(0, dtype=column.dtype) for name, column in SCHEMA["attempts"].items()}
 
 
 def born_of(n: int, **columns: object) -> Born:
-    """n messages; what is not given is -1 for `caused_by` and `mailbox`, and True for `noted`."""
-    made = np.zeros(n, BORN)
-    given = ({"caused_by": -1, "mailbox": -1, "noted": True} | columns).items()
+    """n messages; what is not given is -1 for `caused_by` and `mailbox`, True for `noted`, else 0."""
+    made = np.empty(n, BORN)
+    given = {**_UNSAID, **columns}.items()
     for first in range(0, n, _AT_ONCE):
         block = made[first : first + _AT_ONCE]
         for name, value in given:
@@ -84,11 +90,12 @@ def one_behind_the_other(parts: Sequence[Born]) -> Born:
 
 def outgoing(rows: Rows, which: Ints) -> Born:
     """Those workload rows that are on their way out, as a transport takes them. Without a note: mail that our people write."""
-    noted = ~are(rows.kind[which], Kind.OUTBOUND)
+    kind = rows.kind[which]
+    noted = ~are(kind, Kind.OUTBOUND)
     return born_of(
         len(which),
-        id=ids(rows, None, which),
-        truth=np.where(noted, rows.truth[which], Truth.WANTED),
+        id=(rows.row[which] << 20) | kind,
+        truth=np.where(noted, rows.truth[which], np.uint8(Truth.WANTED)),
         sender=rows.sender[which],
         sender_domain=np.where(noted, rows.sender_domain[which], HERE),
         recipient=rows.recipient[which],
@@ -148,26 +155,27 @@ class Ledger:
     def _merged(self, carried: Table) -> Callable[[str], Array]:
         others = [_carried(carried, self.sent.rows), self._stayed()]
         if not self.batches:
-            return merged(others[0], None, others[1:])
+            return _in_order(others[0], None, others[1:])
         came = Batch.joined(self.batches)
         self.batches = []
-        return merged(inbound(came), np.flatnonzero(~among(came.rows.kind, OUTGOING)), others)
+        return _in_order(inbound(came), np.flatnonzero(~among(came.rows.kind, OUTGOING)), others)
 
-    def let_go(self, messages: Table, attempts: Table | None = None) -> None:
+    def let_go(self, made: Made, attempts: Table | None = None) -> None:
         """Of a run that tallies: what nothing can happen to any more, and what has been attempted."""
+        messages = _whole(made)
         self.hours.append(hours(messages, _NO_ATTEMPTS if attempts is None else attempts))
         self.released.append(messages)
 
     def close(self, carried: Table, attempts: Table, tallied: Table) -> tuple[Table, Table]:
         """The tables of messages and hours of a run that tallies, what a transport still has among them."""
         self.let_go(_carried(carried, self.sent.rows), attempts)
-        return self.released.table(), hours(_table(0), _NO_ATTEMPTS, self.hours, tallied)
+        return self.released.table(), hours(_NO_MESSAGES, _NO_ATTEMPTS, self.hours, tallied)
 
     def release(self, transport: ByColumn, tally: Tally, poll: Seconds) -> None:
         """Have a transport forget what has left it; wanted mail that left at its first attempt, and that nobody saw meanwhile, is counted,
         the rest keeps its row. `poll`: a monitor looks so often; who judges what fills the queues does at noon."""
         numbers, messages, attempts = transport.release()
-        sent = self.sent.rows[numbers]
+        sent = self.sent.rows.take(numbers)
         counted = (messages["attempts"] == 1) & (messages["outcome"] == Outcome.DELIVERED) & (messages["id"] & 15 == Kind.OUTBOUND)
         counted &= np.isnan(messages["deferred_at"])
         for first, every in ((0.0, poll), (DAY / 2, DAY)):
@@ -183,7 +191,7 @@ class Ledger:
             wait=of["wait_seconds"],
             held=of["connection_seconds"],
         )
-        self.let_go(_carried({name: column[~counted] for name, column in messages.items()}, sent[~counted]), attempts)
+        self.let_go(_carried({name: column[~counted] for name, column in messages.items()}, sent.compress(~counted)), attempts)
         self.let_go(self._stayed())
         self.stayed.clear()
         self.sent.forget(numbers)
@@ -193,10 +201,7 @@ class Ledger:
         made = one_behind_the_other(self.stayed)
         made = made.take(order(made["accepted_at"], made["id"]))
         return _table(
-            len(made),
             id=made["id"],
-            root=made["id"] >> 20,
-            kind=made["id"] & 15,
             settled_at=made["accepted_at"],
             next_hop=HERE,
             answer=Answer.NOT_ASKED,
@@ -245,7 +250,7 @@ class Sent:
         """More of it: parts, and where the rows of each come behind what there is. What was added."""
         first, count = self._count, self._count + sum(map(len, parts))
         if count > len(self._rows):
-            rows = np.zeros(max(1024, count, len(self._rows) * 3 // 2), BORN)
+            rows = np.empty(max(1024, count, len(self._rows) * 3 // 2), BORN)
             rows[: self._count].view(_WHOLE)[:] = self.rows.view(_WHOLE)
             self._rows = rows
         self._count, added = count, self._rows[first:count]
@@ -257,24 +262,43 @@ class Sent:
         """Of some a transport has forgotten."""
         stays = np.ones(self._count, dtype=np.bool_)
         stays[numbers] = False
-        kept = self.rows[stays]
-        self._rows[: len(kept)] = kept
+        kept = self.rows.compress(stays)
+        self._rows[: len(kept)].view(_WHOLE)[:] = kept.view(_WHOLE)
         self._count = len(kept)
 
 
 def relayed(carried: Callable[[], Table], sent: Born) -> Table:
     """The table of messages of a smarthost, in order of (accepted_at, id). carried: as for `Ledger.messages`."""
-    return Later(SCHEMA["relay_messages"], lambda: merged(_carried(carried(), sent), None, []))
+    return Later(SCHEMA["relay_messages"], lambda: _in_order(_carried(carried(), sent), None, []))
+
+
+def _in_order(first: Made, chosen: Ints | None, others: Sequence[Made]) -> Callable[[str], Array]:
+    """As `merged`, with what an id says of a message."""
+    column = merged(first, chosen, others)
+    id = column("id")
+
+    def made(name: str) -> Array:
+        if name == "root":
+            return _root(id)
+        if name == "kind":
+            return _kind(id)
+        return id if name == "id" else column(name)
+
+    return made
+
+
+def _root(id: Ints) -> Ints:
+    return id >> 20
+
+
+def _kind(id: Ints) -> Codes:
+    return id.astype(np.uint8) & np.uint8(15)
 
 
 def _carried(carried: Table, sent: Born) -> Made:
     """What a transport took, and what the notes say of it."""
-    id = carried["id"]
     return _table(
-        len(id),
-        root=id >> 20,
         caused_by=sent["caused_by"],
-        kind=id & 15,
         truth=sent["truth"],
         sender=sent["sender"],
         recipient=sent["recipient"],
@@ -296,11 +320,8 @@ def inbound(batch: Batch) -> Made:
     """What came here, a row for each of a batch."""
     rows, turn = batch.rows, batch.turn
     return _table(
-        len(rows),
         id=ids(rows, turn),
-        root=rows.row,
         caused_by=-1 if turn is None else _answered(rows, turn),
-        kind=rows.kind,
         truth=rows.truth,
         sender=rows.sender,
         sender_domain=rows.sender_domain,
@@ -321,12 +342,16 @@ def _answered(rows: Rows, turn: Ints) -> Ints:
     return np.where(turn > 0, (rows.row << 20) | (np.maximum(turn - 1, 0) << 4) | Kind.AUTOREPLY, -1)
 
 
-def _table(n: int, **columns: object) -> Made:
-    """All columns of `messages`, and the domains of sender and recipient; what is not given is 0, times NaN."""
-    table: Made = {}
-    for name, column in MESSAGES.items():
-        missing = np.nan if name.endswith("_at") else 0
-        values = np.asarray(columns.get(name, missing), dtype=column.dtype)
-        # one for all is kept once; `numpy.broadcast_to` takes ten times as long
-        table[name] = values if values.ndim else np.ndarray(n, values.dtype, values, strides=(0,))
-    return table
+def _table(**columns: object) -> Made:
+    """What is noted of messages, and the domains of sender and recipient; what is not given is 0, times NaN. What their ids say is left
+    out."""
+    return _NOTHING | {name: np.asarray(values, dtype=_DTYPES[name]) for name, values in columns.items()}
+
+
+def _whole(made: Made) -> Table:
+    """All columns of `messages`, one value for each row."""
+    id, n = made["id"], len(made["id"])
+    # one for all is kept once; `numpy.broadcast_to` takes ten times as long
+    found = {name: values if values.ndim else np.ndarray(n, values.dtype, values, strides=(0,)) for name, values in made.items()}
+    found |= {"root": _root(id), "kind": _kind(id)}
+    return {name: found[name] for name in MESSAGES}

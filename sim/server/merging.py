@@ -7,6 +7,7 @@ that stay in the cache, when it is asked for.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -18,8 +19,8 @@ from sim.units import Floats
 
 __all__ = ["Made", "merged", "order", "places_of"]
 
-Made = dict[str, Array]  # a table in the making
-_Blocks = list[tuple[slice, Ints, list[tuple[int, Ints, slice]]]]
+Made = dict[str, Array]  # a table in the making; of a column that is the same for all rows the one value, without a dimension
+_Block = tuple[slice, Ints, list[tuple[slice, slice]]]
 _BLOCK: Final = 1 << 16  # rows of which a column stays in the cache while it is written
 
 
@@ -27,51 +28,63 @@ def merged(first: Made, chosen: Ints | None, others: Sequence[Made]) -> Callable
     """What makes the columns of one table of the chosen rows of the first and of all rows of the others, in order of (accepted_at, id).
     Each is in that order itself, and is taken apart: a column is made once.
 
-    Every column is written once into its place: where one mail in ten has an answer, the first is nearly the whole."""
+    What a block has of one table stands together there. So it is put side by side, of all tables, and taken from that in order. Where the
+    first has one value for all rows, which is nearly the whole, only what the others have is put over it."""
+    others = [other for other in others if len(other["id"])]
     at, id = (
         np.concatenate([first[name] if chosen is None else first[name].take(chosen), *(other[name] for other in others)])
         for name in ("accepted_at", "id")
     )
-    others = [other for other in others if len(other["id"])]
+    tables, placed = (first, *others), order(at, id)
+    made = {"accepted_at": at.take(placed), "id": id.take(placed)}
     lengths = [len(other["id"]) for other in others]
-    total, count = len(at), len(at) - sum(lengths)
-    blocks = _blocks(order(at, id), chosen, count, lengths)
+    total, (_, *places) = len(at), places_of(placed, [len(at) - sum(lengths), *lengths])
+    blocks = _blocks(placed, chosen, places)
+    room = max((pieces[-1][0].stop for _, _, pieces in blocks), default=0)
 
     def column(name: str) -> Array:
-        source, rest = first[name], [other[name] for other in others]
-        written = np.zeros(total, dtype=source.dtype)
-        constant = source[0] if count and source.strides == (0,) else None
-        for block, numbers, theirs in blocks:
-            piece = written[block]
-            if count and constant is None:
-                source.take(numbers, out=piece, mode="clip")
-            elif constant:  # it is all zeros as it is
-                piece[...] = constant
-            for n, where, which in theirs:
-                piece[where] = rest[n][which]
-        for part in (first, *others):  # what is left of a large table need not be there twice
-            del part[name]
+        written = made.pop(name, None)
+        if written is None:
+            values = [table[name] for table in tables]
+            if values[0].ndim:
+                written, side_by_side = np.empty(total, values[0].dtype), np.empty(room, values[0].dtype)
+                for block, numbers, pieces in blocks:
+                    for theirs, (put, rows) in zip(values, pieces, strict=True):
+                        side_by_side[put] = theirs[rows] if theirs.ndim else theirs
+                    side_by_side.take(numbers, out=written[block], mode="clip")
+            else:
+                written = np.full(total, values[0])
+                for place, theirs in zip(places, values[1:], strict=True):
+                    written[place] = theirs
+        for table in tables:  # what is left of a large table need not be there twice
+            del table[name]
         return written
 
     return column
 
 
-def _blocks(order: Ints, chosen: Ints | None, count: int, lengths: Sequence[int]) -> _Blocks:
-    """Where the rows of a table come from, block by block: numbers of rows of the first, whose `count` are `chosen`; and of each other that
-    has some in it its number, which of the block they are, and these. A row of another has any number in the first: it is put over that."""
-    found, read = [], [0] * len(lengths)
-    ends = np.cumsum([count, *lengths[:-1]])
-    for first in range(0, len(order), _BLOCK):
-        block = slice(first, first + _BLOCK)
-        numbers, theirs = order[block], list[tuple[int, Ints, slice]]()
-        rest = np.flatnonzero(numbers >= count)
-        owner = np.searchsorted(ends, numbers[rest], side="right") - 1
-        for n in np.flatnonzero(np.bincount(owner)).tolist():
-            where = rest[owner == n]
-            theirs.append((n, where, slice(read[n], read[n] + len(where))))
-            read[n] += len(where)
-        source = numbers if chosen is None or not count else chosen.take(numbers, mode="clip")
-        found.append((block, source, theirs))
+def _blocks(placed: npt.NDArray[np.intp], chosen: Ints | None, places: Sequence[Ints]) -> list[_Block]:
+    """Block by block: which rows of the whole; their numbers among what is put side by side; of each table where it is put, and which rows
+    of it. What lies between two chosen rows of the first is put there too, and never taken."""
+    limits = np.append(np.arange(0, len(placed), _BLOCK), len(placed))
+    edges, *parts = (found.tolist() for found in (limits, *(place.searchsorted(limits) for place in places)))
+    numbers = placed if chosen is None or not len(chosen) else chosen.take(placed, mode="clip")
+    found: list[_Block] = []
+    for n, (begin, end) in enumerate(pairwise(edges)):
+        block = slice(begin, end)
+        ours = [edges[k] - sum(part[k] for part in parts) for k in (n, n + 1)]
+        if chosen is not None and ours[0] < ours[1]:
+            ours = [int(chosen[ours[0]]), int(chosen[ours[1] - 1]) + 1]
+        last = ours[1] - ours[0]
+        pieces = [(slice(0, last), slice(*ours))]
+        numbers[block] -= ours[0]
+        for place, part in zip(places, parts, strict=True):
+            rows = slice(part[n], part[n + 1])
+            put = slice(last, last + rows.stop - rows.start)
+            numbers[place[rows]] = np.arange(put.start, put.stop)
+            pieces.append((put, rows))
+            last = put.stop
+        found.append((block, numbers[block], pieces))
     return found
 
 
@@ -91,4 +104,5 @@ def places_of(order: npt.NDArray[np.intp], lengths: Sequence[int]) -> list[npt.N
     """Where the rows of each of several pieces come in an order of all."""
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
-    return np.split(place, np.cumsum(lengths[:-1]))
+    ends = np.cumsum([0, *lengths]).tolist()
+    return [place[begin:end] for begin, end in pairwise(ends)]

@@ -87,13 +87,13 @@ class Outward:
         n is the kind of the message that it reports, and that one's own n. `by`: the domain that reports; not ours, the report comes to
         our people from outside, and so a while later."""
         ours = ~about["noted"] | are(about["sender"] >> 40, Place.OFFICE)
-        truth = np.full(len(about), Truth.INTERNAL, dtype=np.uint8)
-        truth[~ours] = [
-            self.truth(*who) for who in zip(about["sender"][~ours].tolist(), about["sender_domain"][~ours].tolist(), strict=True)
-        ]
+        truth = np.full(len(about), int(Truth.INTERNAL), dtype=np.uint8)
+        if not ours.all():
+            theirs = (about[name][~ours].tolist() for name in ("sender", "sender_domain"))
+            truth[~ours] = [self.truth(*who) for who in zip(*theirs, strict=True)]
         return born_of(
             len(about),
-            id=(about["id"] >> 20 << 20) | ((about["id"] & 0xFFFFF) << 4) | kind,
+            id=(about["id"] >> 20 << 20) | ((about["id"] & 0xFFFFF) << 4) | int(kind),
             caused_by=about["id"],
             truth=truth,
             sender=NULL_SENDER,

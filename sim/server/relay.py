@@ -111,8 +111,8 @@ def hand_over(transport: ByColumn, sent: Sent, pending: list[Born], until: Secon
         if now.all():
             due.append(part)
         else:
-            due.append(part[now])
-            later.append(part[~now])
+            due.append(part.compress(now))
+            later.append(part.compress(~now))
     if not due:
         return later
     by = order(*(np.concatenate([part[name] for part in due]) for name in ("accepted_at", "id")))
