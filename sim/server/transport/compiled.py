@@ -167,11 +167,19 @@ class Compiled:
 
     def attempts(self) -> Table:
         """The record's table of attempts."""
-        log = self._log()
-        made = {name: np.concatenate([part[name] for part in log]) for name in ("message", "at", "code", "seconds")}
-        messages, number = self.state.messages, made["message"]
-        found = made | {"message": messages["id"][number], "next_hop": self.state.queues["hop"][messages["queue"][number]]}
-        return {name: found[name].astype(column.dtype) for name, column in SCHEMA["attempts"].items()}
+        log, messages, first = self._log(), self.state.messages[: int(self.state.one[0]["submitted"])], 0
+        id, hop = messages["id"].copy(), self.state.queues["hop"].take(messages["queue"])
+        found = {name: np.empty(sum(map(len, log)), column.dtype) for name, column in SCHEMA["attempts"].items()}
+        for part in log:
+            for some in _pieces(len(part)):
+                rows = part[some]
+                where = slice(first, first + len(rows))
+                number = rows["message"]
+                found["message"][where], found["next_hop"][where] = id.take(number), hop.take(number)
+                for name in ("at", "code", "seconds"):
+                    found[name][where] = rows[name]
+                first = where.stop
+        return found
 
     def release(self) -> tuple[Ints, Table, Table]:
         """What has left is forgotten, and what is linked by number gets its new number."""
