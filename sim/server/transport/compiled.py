@@ -8,15 +8,13 @@ from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from sim.destinations import Destinations
 from sim.mail import Ints
-from sim.policy import retry
 from sim.policy.intervention import Act, Deed
 from sim.policy.retry import QueueRules
 from sim.record import SCHEMA, Table
-from sim.server.transport import growth, kernel
+from sim.server.transport import forgetting, growth, kernel
 from sim.server.transport.columns import CARRIED, Mail, Report, Tabled
 from sim.server.transport.hops import Hops
 from sim.server.transport.kernel import NONE, Array
@@ -182,81 +180,21 @@ class Compiled:
         return found
 
     def release(self) -> tuple[Ints, Table, Table]:
-        """What has left is forgotten, and what is linked by number gets its new number."""
-        state, one = self.state, self.state.one[0]
-        rows = state.messages[: int(one["submitted"])]
-        stays = rows["place"] != kernel.GONE
+        """What has left is forgotten."""
+        stays = self.state.messages["place"][: int(self.state.one[0]["submitted"])] != kernel.GONE
         gone = np.flatnonzero(~stays)
         first, held = self._in_all()
         messages, attempts = self._table(gone, first, held), self.attempts()
         self._before = first[stays], held[stays]
-        number = _numbers(stays)
-        kept = rows[stays]
-        linked = (kept["place"] == kernel.READY) | ((kept["place"] == kernel.ALONE) & (kept["line"] < kernel.IN_HEAP))
-        for name in ("prev", "next"):
-            kept[name][linked] = _renumbered(kept[name][linked], number)
-        for ends in (state.queues, state.lines):
-            ends["head"], ends["tail"] = _renumbered(ends["head"], number), _renumbered(ends["tail"], number)
-        under_way = state.under_way["message"][: int(one["under_way"])]
-        under_way[:] = _renumbered(under_way, number)
-        if self.rules.family is retry.Family.MESSAGE:
-            state.waits[: int(one["waits"])] = _renumbered(state.waits[: int(one["waits"])], number)
-        for name in ("accepted", "expiring", "delaying"):
-            one[name] = stays[: int(one[name])].sum()
-        state.messages[: len(kept)] = kept
-        state.messages[len(kept) : len(rows)] = 0
-        for column in (state.sizes, state.pair, state.suspended):
-            if len(column):
-                column[: len(kept)] = column[: len(rows)][stays]
-        one["submitted"], one["left"], one["late"], one["made"] = len(kept), 0, 0, 0
         self.logged.clear()
         self._read = [0, 0]
-        self._forget_queues()
+        forgetting.messages(self.state, self.rules, stays)
+        idle = forgetting.idle(self.state, self.rules, self._hops.count)
+        if idle.sum() >= max(_FEW, len(idle) // 2):
+            self.state = forgetting.queues(self.state, self.rules, ~idle)
+            self._edges = len(self.state.edges)
+            self._hops.restart(self.state.queues[: len(idle) - int(idle.sum())])
         return gone, messages, attempts
-
-    def _forget_queues(self) -> None:
-        """Where most queues are empty and remember nothing, those are set up anew should they be needed again."""
-        state, one = self.state, self.state.one[0]
-        rows = state.queues[: self._hops.count]
-        idle = (rows["flags"] & (kernel.EXISTS | kernel.ASLEEP | kernel.ICED | kernel.ASKS)) == kernel.EXISTS
-        idle &= (rows["flags"] & kernel.EMPTIED != 0) & (rows["since"] + self.rules.forget_after <= one["now"])
-        if self.rules.family is retry.Family.MESSAGE:
-            idle &= rows["when"] <= one["now"]  # dead no more
-        if idle.sum() < max(_FEW, len(rows) // 2) or one["counting"] or one["accepted"] < one["submitted"]:
-            return
-        if one["frozen"]:  # a new queue would be, these are not
-            return
-        stays = ~idle
-        number = _numbers(stays)
-        kept = rows[stays]
-        linked = (kept["line"] < kernel.IN_HEAP) | ((kept["flags"] & kernel.ASKS) != 0)
-        for name in ("prev", "next"):
-            kept[name][linked] = _renumbered(kept[name][linked], number)
-        for name in ("head", "tail"):
-            state.naps[name] = _renumbered(state.naps[name], number)
-        for name in ("asking", "last_asking", "resubmits", "last_resubmit"):
-            one[name] = _renumbered(one[name], number)
-        if self.rules.family is retry.Family.QUEUE:
-            state.waits[: int(one["waits"])] = _renumbered(state.waits[: int(one["waits"])], number)
-        if len(state.resubmits):
-            entries = state.resubmits[: len(rows)][stays]
-            waits = np.isfinite(entries["at"])
-            for name in ("prev", "next"):
-                entries[name][waits] = _renumbered(entries[name][waits], number)
-            state.resubmits[: len(kept)] = entries
-        messages = state.messages[: int(one["submitted"])]
-        messages["queue"] = _renumbered(messages["queue"], number)
-        hosts = state.hosts[: len(rows)][stays]
-        first = np.cumsum(hosts["edges"]) - hosts["edges"]
-        edges = state.edges[np.repeat(hosts["edge"] - first, hosts["edges"]) + np.arange(hosts["edges"].sum())]
-        hosts["edge"] = first
-        state.hosts[: len(hosts)] = hosts
-        state.hosts[len(hosts) : len(rows)] = 0
-        state.queues[: len(kept)] = kept
-        state.queues[len(kept) : len(rows)] = 0
-        self._hops.restart(state.queues[: len(kept)])
-        self._edges = len(edges)
-        self.state = state._replace(edges=edges)
 
     # Filling.
 
@@ -338,16 +276,6 @@ class Compiled:
         kernel.who_left(state.messages, int(one["first_left"]), settled, when, outcome, dsn)
         one["first_left"] = one["last_left"] = NONE
         return Report(settled, when, outcome, dsn, late, state.messages["accepted"][late] + float(one["delay_notice"]))
-
-
-def _numbers(stays: npt.NDArray[np.bool_]) -> Array:
-    """The new number of each that stays; and, as the last, NONE."""
-    return np.append(np.cumsum(stays) - 1, NONE).astype(np.uint32)
-
-
-def _renumbered(links: Array, number: Array) -> Array:
-    """By their new numbers, what is linked by number; NONE stays NONE."""
-    return number[np.minimum(links, len(number) - 1)]
 
 
 def _pieces(count: int) -> Iterator[slice]:
