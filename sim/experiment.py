@@ -116,7 +116,7 @@ def compare(
 
     most = MOST if replications is None else replications
     size = BATCH if replications is None or targets or best else replications
-    # of the assumed inputs, few are pursued to the end
+    # of the assumed inputs, few are pursued to the end; some end where they stand, and are not played there
     more = most - size + len(changed) * size + (2 * _SCREEN * len(scenario.assumed()) if bands else 0)
     with workers.pool(scenario, seed, jobs, progress, executor=executor, resume=resume, engine=engine, more=more) as pool:
         played: list[dict[str, Summary]] = []

@@ -217,7 +217,7 @@ class Generators:
 
 
 def _keys(hours: range, purpose: Draw, block: int) -> list[int]:
-    """`key(purpose, block, hour)` of each hour."""
+    """`key(purpose, block, hour)` of each hour, worked out for all at once."""
     z = np.arange(hours.start, hours.stop, dtype=np.uint64) + np.uint64((key(purpose, block) + _GAMMA) & _MASK)
     found: list[int] = _mixed(z).tolist()
     return found

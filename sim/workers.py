@@ -124,7 +124,7 @@ class Pool:
     kept: Checkpoint | None = None
     engine: Asked = "auto"  # settled at the first tasks, for all
     more: int = 0  # tasks that may follow them
-    ready: bool = False  # the kernel, if it plays: read here, before worker processes are forked
+    ready: bool = False  # the kernel, if it plays, was read here, before worker processes were forked
 
     def play(self, what: str, tasks: Sequence[Task]) -> list[dict[str, Summary]]:
         """The result of every task, in their order. What is kept from an earlier start is not played, nor counted in the progress: the time

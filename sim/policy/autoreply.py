@@ -217,7 +217,8 @@ def _first(senders: Ints, memory: Ints) -> Bools:
 
 
 def _order(codes: Ints) -> Ints:
-    """The order by codes, those of one code as they stand. To sort numbers takes a fifth of the time of saying how they are sorted."""
+    """The order by codes, those of one code as they stand; none is below -1. To sort numbers takes a fifth of the time of saying how they
+    are sorted."""
     bits = len(codes).bit_length()
     if int(codes.max(initial=0)) >> (63 - bits):
         return np.argsort(codes, kind="stable")

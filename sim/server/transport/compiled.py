@@ -145,7 +145,7 @@ class Compiled:
         names = {"accepted_at": "accepted", "deferred_at": "deferred", "settled_at": "when", "last_code": "code", "wait_seconds": "waited"}
         elsewhere = {"first_attempt_at": first, "connection_seconds": held, "size": state.sizes, "suspended": state.suspended}
         types = {name: SCHEMA["messages"][name].dtype for name in CARRIED}
-        found = {name: np.empty(len(rows), type) for name, type in types.items() if name not in elsewhere}
+        found = {name: np.empty(len(rows), types[name]) for name in CARRIED if name not in elsewhere}
         names["next_hop"] = "queue"
         for some in _pieces(len(rows)):
             part = rows[some]
@@ -188,10 +188,10 @@ class Compiled:
         self._before = first[stays], held[stays]
         self.logged.clear()
         self._read = [0, 0]
-        forgetting.messages(self.state, self.rules, stays)
+        forgetting.forget_messages(self.state, self.rules, stays)
         idle = forgetting.idle(self.state, self.rules, self._hops.count)
         if idle.sum() >= max(_FEW, len(idle) // 2):
-            self.state = forgetting.queues(self.state, self.rules, ~idle)
+            self.state = forgetting.forget_queues(self.state, self.rules, ~idle)
             self._edges = len(self.state.edges)
             self._hops.restart(self.state.queues[: len(idle) - int(idle.sum())])
         return gone, messages, attempts

@@ -14,12 +14,12 @@ from sim.policy.retry import QueueRules
 from sim.server.transport import kernel
 from sim.server.transport.kernel import NONE, Array, State
 
-__all__ = ["idle", "messages", "queues"]
+__all__ = ["forget_messages", "forget_queues", "idle"]
 
 Bools = npt.NDArray[np.bool_]
 
 
-def messages(state: State, rules: QueueRules, stays: Bools) -> None:
+def forget_messages(state: State, rules: QueueRules, stays: Bools) -> None:
     """Forget messages but for these, and the log of attempts. stays: bool[n] of all that were submitted; who has not left stays."""
     one, number = state.one[0], _numbers(stays)
     kept = state.messages[: len(stays)].compress(stays)
@@ -52,7 +52,7 @@ def idle(state: State, rules: QueueRules, count: int) -> Bools:
     return found
 
 
-def queues(state: State, rules: QueueRules, stays: Bools) -> State:
+def forget_queues(state: State, rules: QueueRules, stays: Bools) -> State:
     """Forget queues but for these. stays: bool[n] of all that were set up; who is not idle stays."""
     one, number = state.one[0], _numbers(stays)
     kept = state.queues[: len(stays)].compress(stays)

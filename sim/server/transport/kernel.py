@@ -230,7 +230,7 @@ class State(NamedTuple):
     params: Floats  # of the retry rule
     messages: Array
     sizes: Ints  # int32, of each message
-    pair: Array  # uint32, of each message that may meet a host that greylists, or a smarthost: its PAIR, or NONE
+    pair: Array  # uint32, of each message: its PAIR, where its next hop greylists or is a smarthost; else anything
     suspended: Ints  # int32: how often each message was, where one can be
     queues: Array
     hosts: Array  # what each queue meets, or none where it is counted
