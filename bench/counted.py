@@ -74,7 +74,7 @@ class Counted:
 
     def mailboxes(self, recipients: Ints) -> Codes:
         """Next hops say it all."""
-        return np.full(len(recipients), Code.OK, dtype=np.uint8)
+        return np.full(len(recipients), int(Code.OK), dtype=np.uint8)  # numpy looks long at an enumeration
 
     def listed(self) -> list[tuple[int, Seconds, Seconds]]:
         """Never."""

@@ -28,11 +28,11 @@ _FEW: Final = 1024  # queues that are not worth forgetting
 
 
 def _one(dtype: np.dtype[Any], **fields: float) -> Array:
-    """A row with these fields, as plain bytes."""
+    """A row with these fields, as plain numbers."""
     made = np.zeros(1, dtype)
     for name, value in fields.items():
         made[name] = value
-    return made.view(np.dtype((np.void, dtype.itemsize)))
+    return made.view(np.uint64)
 
 
 _NEW_MESSAGE: Final = _one(kernel.MESSAGE, deferred=math.nan, doomed=kernel.SPARED, line=kernel.NO_LINE, prev=NONE, next=NONE)
@@ -285,5 +285,5 @@ def _pieces(count: int) -> Iterator[slice]:
 
 
 def _set(rows: Array, one: Array) -> None:
-    """Make all rows like one of plain bytes: field by field numpy takes several times as long."""
-    rows.view(one.dtype)[:] = one
+    """Make all rows like one of plain numbers: field by field numpy takes several times as long."""
+    rows.view(np.uint64).reshape(len(rows), len(one))[:] = one
