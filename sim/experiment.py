@@ -9,7 +9,7 @@ import itertools
 import math
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -249,13 +249,14 @@ def _bands(scenario: Scenario, policy: str, seed: int, base: Sequence[Summary], 
     first = min(_SCREEN, count)
     inputs = scenario.assumed()
     ends = [(item, value, scenario.with_settings({item.key: value})) for item in inputs for value in (item.low, item.high)]
-    others = [i for i, (item, value, _) in enumerate(ends) if value != item.value]  # what ends where it stands is the base run
-    summaries = [list(base[:first]) for _ in ends]
+    summaries: list[list[Summary]] = [[] for _ in ends]
 
-    def replay(which: Sequence[int], numbers: range) -> Iterator[tuple[int, list[Summary]]]:
-        found = pool.play("assumptions", [Task(ends[i][2], (policy,), seed, n) for i in which for n in numbers])
-        for place, i in enumerate(which):
-            yield i, [result[policy] for result in found[place * len(numbers) : (place + 1) * len(numbers)]]
+    def play(which: Sequence[int], numbers: range) -> None:
+        """More replications at some of the ends. An input that ends where it stands has the base run there."""
+        others = [i for i in which if ends[i][1] != ends[i][0].value]
+        found = iter(pool.play("assumptions", [Task(ends[i][2], (policy,), seed, n) for i in others for n in numbers]))
+        for i in which:
+            summaries[i] += [next(found)[policy] if i in others else base[n] for n in numbers]
 
     def moved(i: int) -> bool:
         def total(name: str, runs_of: Sequence[Summary]) -> float:
@@ -263,13 +264,8 @@ def _bands(scenario: Scenario, policy: str, seed: int, base: Sequence[Summary], 
 
         return any(abs(total(n, summaries[i]) - total(n, base)) > _MOVED * abs(total(n, base)) for n in comparison.HEADLINES)
 
-    for i, found in replay(others, range(first)):
-        summaries[i] = found
-    pursued = [i for i in range(len(ends)) if count > first and (moved(i - i % 2) or moved(i - i % 2 + 1))]
-    for i in pursued:
-        summaries[i] += base[first:count]
-    for i, found in replay([i for i in pursued if i in others], range(first, count)):
-        summaries[i][first:] = found
+    play(range(len(ends)), range(first))
+    play([i for i in range(len(ends)) if moved(i - i % 2) or moved(i - i % 2 + 1)], range(first, count))
 
     def band(i: int) -> Band:
         return Band(ends[i][1], comparison.estimates([s.measures for s in summaries[i]]), tuple(summaries[i]))
