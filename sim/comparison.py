@@ -8,7 +8,7 @@ assumed input does is said beside them, since no number of replications narrows 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -26,6 +26,7 @@ __all__ = [
     "HEADLINES",
     "MARGIN",
     "MORE_IS_BETTER",
+    "OF_BANDS",
     "REPLICATIONS",
     "Assumption",
     "Band",
@@ -47,6 +48,7 @@ __all__ = [
 ]
 
 HEADLINES: Final = ("strangers_told", "queues_in_retry_peak")  # the numbers that decide how many replications are enough
+OF_BANDS: Final = (*HEADLINES, "wanted_told")  # the measures that are taken at both ends of an assumed input
 MARGIN: Final = "margin"  # wanted people told less strangers told, weighed as the scenario's verdict does; asked for like a measure
 REPLICATIONS: Final = "replications"  # what an answer depends on that so few of them leave open
 MORE_IS_BETTER: Final = frozenset(  # of all others, the least is best
@@ -67,9 +69,9 @@ def value(row: Mapping[str, float], name: str, weight: float) -> float:
     return row["wanted_told"] - weight * row["strangers_told"] if name == MARGIN else row[name]
 
 
-def estimates(rows: Sequence[Mapping[str, float]]) -> dict[str, Estimate]:
-    """Every measure over replications."""
-    return {name: estimate(row[name] for row in rows) for name in MEASURES}
+def estimates(rows: Sequence[Mapping[str, float]], names: Collection[str] = MEASURES) -> dict[str, Estimate]:
+    """Every measure over replications, or only some."""
+    return {name: estimate(row[name] for row in rows) for name in names}
 
 
 def differences(
@@ -121,13 +123,14 @@ class Band:
     """The widest policy rerun with an assumed input at one end of its band."""
 
     value: object
-    measures: Mapping[str, Estimate]
+    measures: Mapping[str, Estimate]  # OF_BANDS
     runs: tuple[Summary, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Assumption:
-    """An assumed input, and what its band does to the widest policy. `base` is that policy on the same replications as the two ends."""
+    """An assumed input, and what its band does to the widest policy. `base` is that policy on the same replications as the two ends, and
+    holds the same measures."""
 
     input: Input
     base: Mapping[str, Estimate]

@@ -22,6 +22,8 @@ class Steps:
     @classmethod
     def of(cls, starts: Floats, ends: Floats) -> Steps:
         """How many of the intervals [start, end) hold; an end of NaN never comes."""
+        if not len(starts):
+            return cls(np.zeros(0), np.zeros(0, dtype=np.int64))
         ends = ends[~np.isnan(ends)]
         times = np.concatenate([starts, ends])
         order = np.argsort(times, kind="stable")  # starts mostly are in order of time

@@ -85,9 +85,9 @@ def rule_a(queue: Ints, sender: Ints) -> Culprit | None:
     postmaster's if most of its messages are."""
     if not len(queue):
         return None
-    _, which = np.unique(queue, return_inverse=True)
-    postmasters = np.bincount(which, weights=sender == NULL_SENDER) * 2 > np.bincount(which)
-    return Culprit.REVERSE_NDR if postmasters.mean() > 0.5 else Culprit.RELAY
+    messages, postmasters = Counter(queue.tolist()), Counter(queue[sender == NULL_SENDER].tolist())
+    most = sum(2 * count > messages[number] for number, count in postmasters.items())
+    return Culprit.REVERSE_NDR if 2 * most > len(messages) else Culprit.RELAY
 
 
 def rule_b(queue: Ints, sender: Ints) -> Culprit | None:

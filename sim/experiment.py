@@ -45,6 +45,7 @@ BAND_REPLICATIONS: Final = 10
 _APART: Final = 2**32  # between the replication numbers of policies that meet mail of their own
 _SCREEN: Final = 2  # replications after which an input that has moved no headline by 1 % is not pursued
 _MOVED: Final = 0.01
+_OF_BANDS: Final = (*comparison.OF_BANDS, "queues_in_retry")  # with the curve that the story's chart draws
 
 
 def compare(
@@ -254,7 +255,8 @@ def _bands(scenario: Scenario, policy: str, seed: int, base: Sequence[Summary], 
     def play(which: Sequence[int], numbers: range) -> None:
         """More replications at some of the ends. An input that ends where it stands has the base run there."""
         others = [i for i in which if ends[i][1] != ends[i][0].value]
-        found = iter(pool.play("assumptions", [Task(ends[i][2], (policy,), seed, n) for i in others for n in numbers]))
+        tasks = [Task(ends[i][2], (policy,), seed, n, only=_OF_BANDS) for i in others for n in numbers]
+        found = iter(pool.play("assumptions", tasks))
         for i in which:
             summaries[i] += [next(found)[policy] if i in others else base[n] for n in numbers]
 
@@ -268,10 +270,10 @@ def _bands(scenario: Scenario, policy: str, seed: int, base: Sequence[Summary], 
     play([i for i in range(len(ends)) if moved(i - i % 2) or moved(i - i % 2 + 1)], range(first, count))
 
     def band(i: int) -> Band:
-        return Band(ends[i][1], comparison.estimates([s.measures for s in summaries[i]]), tuple(summaries[i]))
+        return Band(ends[i][1], comparison.estimates([s.measures for s in summaries[i]], comparison.OF_BANDS), tuple(summaries[i]))
 
     def assumption(item: Input, i: int) -> Assumption:
-        same = comparison.estimates([s.measures for s in base[: len(summaries[i])]])
+        same = comparison.estimates([s.measures for s in base[: len(summaries[i])]], comparison.OF_BANDS)
         return Assumption(item, same, band(i), band(i + 1))
 
     listed = [assumption(item, 2 * n) for n, item in enumerate(inputs)]

@@ -31,13 +31,14 @@ _ATTEMPTS = 50  # that a message to somebody who is away leads to, about, where 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One replication of a scenario under some policies."""
+    """One replication of a scenario under some policies, and what is asked of it."""
 
     scenario: Scenario
     policies: tuple[str, ...]
     seed: int
     replication: int
     engine: Asked = "auto"
+    only: tuple[str, ...] = ()  # names of measures and curves; empty: all
 
 
 def run(

@@ -34,9 +34,9 @@ def _connections(view: View) -> Steps:
 
 
 COUNTS: Final[Mapping[str, tuple[str, Callable[[View], Steps]]]] = {  # name to unit and count over time
-    "queues_in_retry": ("queues", lambda v: v.retry_with_autoreply),
+    "queues_in_retry": ("queues", lambda v: v.here.in_retry),
     "queues_in_retry_all": ("queues", lambda v: v.retry),
-    "hung_autoreplies": ("messages", lambda v: v.hung),
+    "hung_autoreplies": ("messages", lambda v: v.here.hung),
     "queued": ("messages", _queued),
     "connections": ("connections", _connections),
 }

@@ -41,7 +41,7 @@ def play(task: Task) -> dict[str, Summary]:
     times = measures.moments(task.scenario.horizon)
     limit = task.scenario.document.verdict.alert_queues
     records = runs.runs(task.scenario, task.policies, task.seed, task.replication, task.engine)
-    return {record.run.policy: measures.summarise(record, times, limit) for record in records}
+    return {record.run.policy: measures.summarise(record, times, limit, task.only) for record in records}
 
 
 @contextmanager

@@ -35,8 +35,8 @@ def test_the_mean_of_a_count_is_its_area_over_the_horizon():
 def test_queues_with_an_autoreply_are_among_all_queues_in_retry_at_any_time():
     view = View(sim.run(STORY))
     times = moments(STORY.horizon)
-    assert (view.retry_with_autoreply.before(times) <= view.retry.before(times)).all()
-    assert view.retry_with_autoreply.peak() > 0
+    assert (view.here.in_retry.before(times) <= view.retry.before(times)).all()
+    assert view.here.in_retry.peak() > 0
 
 
 def test_a_summary_gives_the_measures_of_the_record_and_the_counts_at_the_times():

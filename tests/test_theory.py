@@ -109,7 +109,7 @@ def test_littles_law_holds_for_the_connections_and_for_the_hung_autoreplies(poli
     assert open_connections.mean(end) * end == pytest.approx((ends - a["at"][begun]).sum(), rel=1e-9)
     hung = (m["kind"] == Kind.AUTOREPLY) & (m["next_hop"] != HERE) & ~np.isnan(m["deferred_at"])
     waited = (np.fmin(m["settled_at"][hung], end) - m["deferred_at"][hung]).sum()
-    assert sim.measures.View(found).hung.mean(end) * end == pytest.approx(waited, rel=1e-9, abs=1e-9)
+    assert sim.measures.View(found).here.hung.mean(end) * end == pytest.approx(waited, rel=1e-9, abs=1e-9)
 
 
 @pytest.mark.parametrize(("policy", "settings"), [RUNS[0], RUNS[2], RUNS[4]])

@@ -75,7 +75,7 @@ class Checkpoint:
         if self._last is None or self._last[0] is not task.scenario:
             self._last = task.scenario, _digest(task.scenario)
         numbers = {"seed": task.seed, "replication": task.replication, "engine": task.engine}  # a result names the engine that played it
-        return {"program": program(), "scenario": self._last[1], "policies": [*task.policies], **numbers}
+        return {"program": program(), "scenario": self._last[1], "policies": [*task.policies], "only": [*task.only], **numbers}
 
     def _path(self, key: Key) -> Path:
         name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:32]

@@ -8,9 +8,9 @@ from typing import Final
 
 import numpy as np
 
-from sim import detection, standing
+from sim import detection
 from sim.counts import Steps
-from sim.mail import ATTRACTED, Code, Kind, Truth
+from sim.mail import Kind, Truth, are
 from sim.measures.view import AUTOMATIC, View
 from sim.units import DAY, HOUR, Floats
 
@@ -67,53 +67,49 @@ MEASURES: Final[Mapping[str, Measure]] = {
     "spam_attracted": Measure(
         "messages",
         "spam that came only because a reply confirmed the address (a what-if)",
-        lambda v: float(
-            ((v.messages["root"] >= ATTRACTED) & (v.messages["root"] < ATTRACTED + (1 << 34)) & (v.messages["kind"] == Kind.SPAM)).sum()
-        ),
+        View.attracted,
     ),
     "answers_to_replies": Measure(
-        "messages", "answers of responders outside to our replies", lambda v: float((v.messages["kind"] == Kind.ECHO).sum())
+        "messages", "answers of responders outside to our replies", lambda v: float(np.count_nonzero(are(v.messages["kind"], Kind.ECHO)))
     ),
-    "loops": Measure(
-        "chains", "mail loops: chains in which our responder answered an answer to its reply", lambda v: float(len(v.turns()))
-    ),
-    "loop_longest": Measure("replies", "replies of ours in the longest chain", lambda v: float(v.turns().max(initial=0))),
+    "loops": Measure("chains", "mail loops: chains in which our responder answered an answer to its reply", lambda v: float(len(v.turns))),
+    "loop_longest": Measure("replies", "replies of ours in the longest chain", lambda v: float(v.turns.max(initial=0))),
     "breaker_open": Measure(
         "h",
         "time for which a breaker kept replies from the outside (not a setting of any server here)",
         lambda v: v.breaker_open().mean(v.run.horizon) * v.run.horizon / HOUR,
     ),
-    "trap_hits": Measure("messages", "autoreplies that arrived at spamtraps", lambda v: v.arrived((Kind.AUTOREPLY,), (Truth.TRAP,)), 1),
+    "trap_hits": Measure("messages", "autoreplies that arrived at spamtraps", lambda v: v.outside((Kind.AUTOREPLY,), (Truth.TRAP,)), 1),
     "backscatter": Measure(
         "messages",
         "autoreplies that arrived at innocent people whose address was forged",
-        lambda v: v.arrived((Kind.AUTOREPLY,), (Truth.FORGED_REAL,)),
+        lambda v: v.outside((Kind.AUTOREPLY,), (Truth.FORGED_REAL,)),
     ),
     "backscatter_notices": Measure(
         "messages",
         "failure and delay notices and receipts that arrived at innocent people whose address was forged",
-        lambda v: v.automatic_to(Truth.FORGED_REAL, _NOTICES),
+        lambda v: v.outside(_NOTICES, (Truth.FORGED_REAL,)),
     ),
     "backscatter_spammers": Measure(
-        "messages", "replies, notices and receipts that arrived at spammers", lambda v: v.automatic_to(Truth.SPAMMER, AUTOMATIC)
+        "messages", "replies, notices and receipts that arrived at spammers", lambda v: v.outside(AUTOMATIC, (Truth.SPAMMER,))
     ),
     "backscatter_traps": Measure(
-        "messages", "replies, notices and receipts that arrived at spamtraps", lambda v: v.automatic_to(Truth.TRAP, AUTOMATIC)
+        "messages", "replies, notices and receipts that arrived at spamtraps", lambda v: v.outside(AUTOMATIC, (Truth.TRAP,))
     ),
     "backscatter_nobody": Measure(
         "messages",
         "replies, notices and receipts to addresses that nobody has: they bounce or hang",
-        lambda v: v.automatic_to(Truth.FORGED_DEAD, AUTOMATIC, arrived=False),
+        lambda v: v.outside(AUTOMATIC, (Truth.FORGED_DEAD,), arrived=False),
     ),
     "spam_relayed": Measure(
         "messages",
         "spam from an infected PC, a stolen account or an open relay that arrived",
-        lambda v: v.arrived((Kind.RELAY,)),
+        lambda v: v.outside((Kind.RELAY,)),
     ),
     "trap_hits_all": Measure(
         "messages",
         "messages of any kind that arrived at spamtraps",
-        lambda v: v.arrived(truth=(Truth.TRAP,)),
+        lambda v: v.outside(truth=(Truth.TRAP,)),
     ),
     "listed": Measure("runs", "share of runs in which a block list has the server", lambda v: float(v.listed.peak() > 0), 2),
     "listed_hours": Measure(
@@ -125,18 +121,18 @@ MEASURES: Final[Mapping[str, Measure]] = {
     "wanted_refused": Measure(
         "messages",
         "wanted outbound messages refused because a block list has the server",
-        lambda v: float(((v.ended["kind"] == Kind.OUTBOUND) & (v.ended["last_code"] == Code.LISTED)).sum()),
+        View.wanted_refused,
     ),
-    "notices_to_user": Measure("messages", "failure and delay notices that the absent find", lambda v: float(v.notices.sum())),
+    "notices_to_user": Measure("messages", "failure and delay notices that the absent find", lambda v: float(len(v.notices))),
     "queues_in_retry_peak": Measure(
-        "queues", "next hops in Retry that hold an autoreply, highest number", lambda v: v.retry_with_autoreply.peak(), 1
+        "queues", "next hops in Retry that hold an autoreply, highest number", lambda v: v.here.in_retry.peak(), 1
     ),
     "queues_in_retry_mean": Measure(
-        "queues", "next hops in Retry that hold an autoreply, mean over the run", lambda v: v.retry_with_autoreply.mean(v.run.horizon), 1
+        "queues", "next hops in Retry that hold an autoreply, mean over the run", lambda v: v.here.in_retry.mean(v.run.horizon), 1
     ),
     "queues_in_retry_all_peak": Measure("queues", "all next hops in Retry, highest number", lambda v: v.retry.peak(), 1),
-    "hung_autoreplies_peak": Measure("messages", "autoreplies deferred and waiting, highest number", lambda v: v.hung.peak(), 1),
-    "autoreplies": Measure("messages", "autoreplies sent to the outside", lambda v: float(v.autoreplies.sum())),
+    "hung_autoreplies_peak": Measure("messages", "autoreplies deferred and waiting, highest number", lambda v: v.here.hung.peak(), 1),
+    "autoreplies": Measure("messages", "autoreplies sent to the outside", lambda v: float(len(v.here.autoreplies))),
     "attempts_on_undelivered_autoreplies": Measure(
         "attempts",
         "delivery attempts spent on autoreplies that never arrive",
@@ -160,9 +156,7 @@ MEASURES: Final[Mapping[str, Measure]] = {
     "rule_a_right_days": Measure("d", "days at whose noon rule A (KB 909005) names the right cause", lambda v: v.rule_days(0, True)),
     "rule_b_wrong_days": Measure("d", "days at whose noon rule B (Hardisty) names a wrong cause", lambda v: v.rule_days(1, False)),
     "rule_b_right_days": Measure("d", "days at whose noon rule B (Hardisty) names the right cause", lambda v: v.rule_days(1, True)),
-    "drained_after": Measure(
-        "h", "from the switch-off until the last hung autoreply leaves", lambda v: v.drained_after(v.messages) / HOUR, 1
-    ),
+    "drained_after": Measure("h", "from the switch-off until the last hung autoreply leaves", lambda v: v.drained_after(v.here) / HOUR, 1),
     "wanted_throttled": Measure(
         "messages", "wanted outbound messages that the smarthost made wait since its limit was reached", _relayed(View.throttled)
     ),
@@ -170,22 +164,22 @@ MEASURES: Final[Mapping[str, Measure]] = {
     "relay_queues_in_retry_peak": Measure(
         "queues",
         "next hops in Retry at the smarthost that hold an autoreply from here, highest number",
-        _relayed(lambda v: v.relay_retry_with_autoreply.peak()),
+        _relayed(lambda v: v.there.in_retry.peak()),
     ),
     "relay_queues_in_retry_mean": Measure(
         "queues",
         "next hops in Retry at the smarthost that hold an autoreply from here, mean over the run",
-        _relayed(lambda v: v.relay_retry_with_autoreply.mean(v.run.horizon)),
+        _relayed(lambda v: v.there.in_retry.mean(v.run.horizon)),
     ),
     "relay_hung_autoreplies_peak": Measure(
         "messages",
         "autoreplies from here deferred and waiting at the smarthost, highest number",
-        _relayed(lambda v: standing.hung(v.record.columns("relay_messages")).peak()),
+        _relayed(lambda v: v.there.hung.peak()),
     ),
     "relay_drained_after": Measure(
         "h",
         "from the switch-off until the last autoreply that hung at the smarthost leaves",
-        _relayed(lambda v: v.drained_after(v.record.columns("relay_messages")) / HOUR),
+        _relayed(lambda v: v.drained_after(v.there) / HOUR),
     ),
 }
 
@@ -200,13 +194,13 @@ class Curve:
 
 
 CURVES: Final[Mapping[str, Curve]] = {
-    "queues_in_retry": Curve("queues", "next hops in Retry that hold an autoreply", lambda v, at: v.retry_with_autoreply.before(at)),
+    "queues_in_retry": Curve("queues", "next hops in Retry that hold an autoreply", lambda v, at: v.here.in_retry.before(at)),
     "queues_in_retry_all": Curve("queues", "all next hops in Retry", lambda v, at: v.retry.before(at)),
-    "hung_autoreplies": Curve("messages", "autoreplies deferred and waiting", lambda v, at: v.hung.before(at)),
+    "hung_autoreplies": Curve("messages", "autoreplies deferred and waiting", lambda v, at: v.here.hung.before(at)),
     "notices_to_user": Curve("messages", "failure and delay notices to the absent so far", View.notices_before),
     "relay_queues_in_retry": Curve(
         "queues",
         "next hops in Retry at the smarthost that hold an autoreply from here",
-        lambda v, at: v.relay_retry_with_autoreply.before(at),
+        lambda v, at: v.there.in_retry.before(at),
     ),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,14 +35,14 @@ def measure(record: Record) -> Values:
     return _measured(View(record))
 
 
-def _measured(view: View) -> Values:
-    return Values((name, entry.of(view)) for name, entry in MEASURES.items())
+def _measured(view: View, only: Collection[str] = MEASURES) -> Values:
+    return Values((name, entry.of(view)) for name, entry in MEASURES.items() if name in only)
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What is kept of a run when the record is not: every measure, counts at some times, when the number of queues in Retry first exceeded
-    an alert's limit (NaN: never), and how spam and wanted mail fared with the responder, by the words of mail.Kind and mail.Answer."""
+    """What is kept of a run when the record is not: measures, counts at some times, when the number of queues in Retry first exceeded an
+    alert's limit (NaN: never), and how spam and wanted mail fared with the responder, by the words of mail.Kind and mail.Answer."""
 
     measures: dict[str, float]
     curves: dict[str, Floats]
@@ -49,18 +50,18 @@ class Summary:
     answers: dict[str, dict[str, int]]
 
 
-def summarise(record: Record, times: Floats, alert_limit: float) -> Summary:
-    """Measure a record. The curves count just before each time."""
+def summarise(record: Record, times: Floats, alert_limit: float, only: Collection[str] = ()) -> Summary:
+    """Measure a record: all measures and curves, or only those of some names. The curves count just before each time."""
     view = View(record)
     m = view.messages
-    curves = {name: entry.of(view, times) for name, entry in CURVES.items()}
+    curves = {name: entry.of(view, times) for name, entry in CURVES.items() if not only or name in only}
     answers = {}
     for kind in (Kind.SPAM, Kind.WANTED):
         counts = np.bincount(m["answer"][m["kind"] == kind].astype(np.int64), minlength=len(Answer))
         which = view.tallied["kind"] == kind
         np.add.at(counts, view.tallied["answer"][which].astype(np.int64), view.tallied["messages"][which])
         answers[word(kind)] = {word(answer): int(counts[answer]) for answer in Answer if counts[answer]}
-    return Summary(_measured(view), curves, view.retry.first_above(alert_limit), answers)
+    return Summary(_measured(view, only or MEASURES), curves, view.retry.first_above(alert_limit), answers)
 
 
 def moments(horizon: Seconds) -> Floats:

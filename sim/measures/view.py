@@ -7,18 +7,17 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from sim import detection, diagnosis, legs, standing, tally
+from sim import detection, diagnosis, legs, tally
 from sim.counts import Steps
-from sim.mail import HERE, Answer, Code, Ints, Kind, Outcome, Truth, among
+from sim.destinations import Codes
+from sim.mail import ATTRACTED, HERE, Answer, Code, Ints, Kind, Outcome, Truth, among, are
 from sim.policy.autoreply import POLICIES
 from sim.record import Record, Table
+from sim.standing import Standing
 from sim.units import Floats, Seconds
 
 __all__ = ["AUTOMATIC", "View"]
-
-Bools = npt.NDArray[np.bool_]
 
 AUTOMATIC: Final = (Kind.AUTOREPLY, Kind.FAILURE, Kind.DELAY, Kind.RECEIPT)  # what no person wrote
 
@@ -29,37 +28,27 @@ class View:
     def __init__(self, record: Record) -> None:
         self.record, self.run = record, record.run
         self.messages, self.queues, self.tallied = record.columns("messages"), record.columns("queues"), record.columns("tallied")
+        self.here = Standing(self.messages, self.queues)
 
     @cached_property
-    def autoreplies(self) -> Bools:
-        """Autoreplies to the outside."""
-        return standing.autoreplies(self.messages)
+    def there(self) -> Standing:
+        """What stands at the smarthost; without one, nothing."""
+        return Standing(self.record.columns("relay_messages"), self.record.columns("relay_queues"))
 
     @cached_property
-    def told(self) -> Bools:
-        """Which messages of `ended` are autoreplies that arrived, wherever."""
+    def told(self) -> tuple[Ints, Codes]:
+        """Of each autoreply that arrived, wherever: its recipient, and what that is."""
         m = self.ended
-        found: Bools = (m["kind"] == Kind.AUTOREPLY) & among(m["outcome"], (Outcome.DELIVERED, Outcome.MAILBOX))
-        return found
+        which = np.flatnonzero(are(m["kind"], Kind.AUTOREPLY) & among(m["outcome"], (Outcome.DELIVERED, Outcome.MAILBOX)))
+        return m["recipient"].take(which), m["truth"].take(which)
 
     @cached_property
-    def notices(self) -> Bools:
-        """Failure and delay notices that an absent user finds because of an autoreply."""
+    def notices(self) -> Floats:
+        """When failure and delay notices come that an absent user finds because of an autoreply, in order."""
         m = self.messages
-        found: Bools = among(m["kind"], (Kind.FAILURE, Kind.DELAY))
-        some = np.flatnonzero(found)
-        found[some] = ((m["caused_by"][some] & 15) == Kind.AUTOREPLY) & np.isin(m["recipient"][some], self.run.absent)
-        return found
-
-    @cached_property
-    def retry_with_autoreply(self) -> Steps:
-        """Next hops in Retry that hold at least one autoreply."""
-        return standing.in_retry_with_autoreply(self.messages, self.queues)
-
-    @cached_property
-    def relay_retry_with_autoreply(self) -> Steps:
-        """The same at the smarthost; without one, of nothing."""
-        return standing.in_retry_with_autoreply(self.record.columns("relay_messages"), self.record.columns("relay_queues"))
+        some = np.flatnonzero(among(m["kind"], (Kind.FAILURE, Kind.DELAY)))
+        of_reply = (m["caused_by"].take(some) & 15) == Kind.AUTOREPLY
+        return np.sort(m["accepted_at"][some[of_reply & np.isin(m["recipient"].take(some), self.run.absent)]])
 
     @cached_property
     def ended(self) -> Table:
@@ -77,21 +66,25 @@ class View:
         return detection.alarms(self.record)
 
     @cached_property
-    def automatic(self) -> Bools:
-        """Which messages of `ended` are replies, notices and receipts to the outside: what no person wrote."""
-        found: Bools = among(self.ended["kind"], AUTOMATIC) & (self.ended["next_hop"] != HERE)
+    def counts(self) -> Ints:
+        """How many messages of `ended` there are: int64[kind, truth, outcome, 1 where they go to the outside]."""
+        m = self.ended
+        cell = m["kind"].astype(np.int64)
+        for name in ("truth", "outcome"):
+            cell = cell << 4 | m[name]
+        found: Ints = np.bincount(cell << 1 | (m["next_hop"] != HERE), minlength=1 << 13).reshape(16, 16, 16, 2)
         return found
 
-    def automatic_to(self, truth: Truth, kinds: tuple[Kind, ...], arrived: bool = True) -> float:
-        """How many of them went, or arrived, at addresses of a kind."""
-        m = self.ended
-        which = self.automatic & (m["truth"] == truth) & among(m["kind"], kinds)
-        return float((which & (m["outcome"] == Outcome.DELIVERED)).sum() if arrived else which.sum())
+    def outside(self, kinds: tuple[Kind, ...] = tuple(Kind), truth: tuple[Truth, ...] = tuple(Truth), arrived: bool = True) -> float:
+        """Messages of some kinds that arrived outside at addresses of some kinds, or, else, that went there."""
+        found = self.counts[:, :, Outcome.DELIVERED, 1] if arrived else self.counts[:, :, :, 1].sum(axis=2)
+        return float(found[np.ix_(kinds, truth)].sum())
 
+    @cached_property
     def turns(self) -> Ints:
         """Replies of ours in each mail loop: int64[loops]."""
         m = self.messages
-        _, count = np.unique(m["root"][m["kind"] == Kind.AUTOREPLY], return_counts=True)
+        _, count = np.unique(m["root"][are(m["kind"], Kind.AUTOREPLY)], return_counts=True)
         return count[count > 1].astype(np.int64)
 
     @cached_property
@@ -135,20 +128,10 @@ class View:
         """1 where the alarm does not go off anew after a compromise has begun, else 0; NaN where there is none."""
         return float(np.isnan(self.alarms[rule].after(min(self.compromises)[0]))) if self.compromises else float("nan")
 
-    @cached_property
-    def hung(self) -> Steps:
-        """Autoreplies that have been deferred and still wait."""
-        return standing.hung(self.messages)
-
     def people(self, truth: tuple[Truth, ...]) -> float:
         """Distinct recipients of autoreplies that arrived, by what they are."""
-        return float(len(np.unique(self.ended["recipient"][self.told & among(self.ended["truth"], truth)])))
-
-    def arrived(self, kinds: tuple[Kind, ...] = tuple(Kind), truth: tuple[Truth, ...] = tuple(Truth)) -> float:
-        """Messages of some kinds that arrived outside at addresses of some kinds."""
-        m = self.ended
-        which = among(m["kind"], kinds) & among(m["truth"], truth) & (m["next_hop"] != HERE)
-        return float((which & (m["outcome"] == Outcome.DELIVERED)).sum())
+        recipient, what = self.told
+        return float(len(np.unique(recipient[among(what, truth)])))
 
     @cached_property
     def wanted_delay(self) -> dict[int, float]:
@@ -158,44 +141,59 @@ class View:
         return dict(zip(percents, found, strict=True))
 
     @cached_property
+    def outbound(self) -> Ints:
+        """The rows, of `messages` and of `ended`, of what our people write to the outside."""
+        return np.flatnonzero(are(self.messages["kind"], Kind.OUTBOUND))
+
+    @cached_property
     def delays(self) -> Floats:
         """The time in the queues of each wanted outbound message that arrived and has a row."""
         m = self.ended
-        which = (m["kind"] == Kind.OUTBOUND) & (m["outcome"] == Outcome.DELIVERED)
-        found: Floats = m["settled_at"][which] - m["accepted_at"][which]
+        which = self.outbound[are(m["outcome"].take(self.outbound), Outcome.DELIVERED)]
+        found: Floats = m["settled_at"].take(which) - m["accepted_at"].take(which)
         return found
 
     def wanted_wait(self) -> float:
         """The mean wait of wanted outbound mail for a connection."""
-        m, t = self.messages, self.tallied
-        which, counted = m["kind"] == Kind.OUTBOUND, t["kind"] == Kind.OUTBOUND
-        total = m["wait_seconds"][which].sum() + t["wait_seconds"][counted].sum()
-        return float(total) / max(1.0, float(which.sum() + t["messages"][counted].sum()))
+        t = self.tallied
+        counted = t["kind"] == Kind.OUTBOUND
+        total = self.messages["wait_seconds"].take(self.outbound).sum() + t["wait_seconds"][counted].sum()
+        return float(total) / max(1.0, len(self.outbound) + float(t["messages"][counted].sum()))
+
+    def wanted_refused(self) -> float:
+        """Wanted outbound messages that were refused for a listing."""
+        return float(np.count_nonzero(are(self.ended["last_code"].take(self.outbound), Code.LISTED)))
 
     def writers(self) -> float:
         """Distinct wanted people outside who wrote to somebody absent whose replies were on."""
         m = self.messages
-        asked = ~among(m["answer"], (Answer.NOT_ASKED, Answer.NOT_ABSENT, Answer.REPLIES_OFF))
-        return float(len(np.unique(m["sender"][(m["kind"] == Kind.WANTED) & asked])))
+        wanted = np.flatnonzero(are(m["kind"], Kind.WANTED))
+        asked = ~among(m["answer"].take(wanted), (Answer.NOT_ASKED, Answer.NOT_ABSENT, Answer.REPLIES_OFF))
+        return float(len(np.unique(m["sender"][wanted[asked]])))
+
+    def attracted(self) -> float:
+        """Spam that came only because a reply confirmed the address."""
+        m = self.messages
+        root = m["root"][are(m["kind"], Kind.SPAM)]
+        return float(np.count_nonzero((root >= ATTRACTED) & (root < ATTRACTED + (1 << 34))))
 
     def notices_before(self, times: Floats) -> Floats:
         """How many of these notices there were just before each time."""
-        found = np.sort(self.messages["accepted_at"][self.notices])
-        return np.searchsorted(found, times, side="left").astype(np.float64)
+        return np.searchsorted(self.notices, times, side="left").astype(np.float64)
 
-    def drained_after(self, messages: Table) -> float:
-        """From the first switch-off until the last autoreply that was hung then leaves; NaN if none was hung, or one never leaves.
-        `messages`: our server's, or the smarthost's."""
+    def drained_after(self, standing: Standing) -> float:
+        """From the first switch-off until the last autoreply that was hung then leaves; NaN if none was hung, or one never leaves."""
         acts = self.record.columns("acts")
         narrower = itertools.takewhile(lambda name: name not in (self.record.run.policy, "external"), POLICIES)
         words = {"replies off", *(f"policy {name}" for name in narrower)}
         off = [at for at, what in zip(acts["at"].tolist(), acts["what"].tolist(), strict=True) if what in words]
-        return standing.drained_after(messages, min(off)) if off else float("nan")
+        return standing.drained_after(min(off)) if off else float("nan")
 
     def undelivered(self, column: str) -> float:
         """The sum of a column of our server over autoreplies that never arrived."""
-        lost = self.ended["outcome"][: len(self.autoreplies)] != Outcome.DELIVERED
-        return float(self.messages[column][self.autoreplies & lost].sum())
+        replies = self.here.autoreplies
+        lost = ~are(self.ended["outcome"].take(replies), Outcome.DELIVERED)
+        return float(self.messages[column][replies[lost]].sum())
 
     def throttled(self) -> float:
         """Wanted outbound messages that the smarthost made wait since its limit was reached."""

@@ -253,11 +253,10 @@ def what_happened(scenario: Scenario, record: Record) -> str:
     view = View(record)
     m = record.columns("messages")
     values = {name: entry.of(view) for name, entry in MEASURES.items()}
-    replies = view.autoreplies
-    ended = view.ended["outcome"][: len(replies)]
-    bounced = int((replies & (ended == Outcome.BOUNCED)).sum())
-    expired = int((replies & (ended == Outcome.EXPIRED)).sum())
-    strange = int((replies & (m["recipient"] >> 40 == Place.STRANGE)).sum())
+    replies = view.here.autoreplies
+    ended = view.ended["outcome"][replies]
+    bounced, expired = (int((ended == outcome).sum()) for outcome in (Outcome.BOUNCED, Outcome.EXPIRED))
+    strange = int((m["recipient"][replies] >> 40 == Place.STRANGE).sum())
     spam = int(((m["kind"] == Kind.SPAM) & np.isin(m["outcome"], (Outcome.MAILBOX, Outcome.JUNK))).sum())
     t = record.columns("tallied")
     spam += int(t["messages"][(t["kind"] == Kind.SPAM) & np.isin(t["outcome"], (Outcome.MAILBOX, Outcome.JUNK))].sum())
@@ -277,7 +276,7 @@ def what_happened(scenario: Scenario, record: Record) -> str:
             f"{counted(values['wanted_writers'], 'wanted people', 'wanted person')} were told; "
             f"{counted(bounced, 'replies were', 'reply was')} refused, {expired:,} expired."
         )
-        peak = view.retry_with_autoreply
+        peak = view.here.in_retry
         if peak.peak():
             when = float(peak.at[int(np.argmax(peak.level))])
             said.append(f"At most {counted(peak.peak(), 'queues')} stood in Retry because of them, on {clock(when)}.")
