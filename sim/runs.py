@@ -113,11 +113,13 @@ def cost(scenario: Scenario) -> tuple[Seconds, float]:
 def tallied(scenario: Scenario) -> bool:
     """Is what nothing follows from counted and not kept? Where something may follow from any mail, a row is kept for all of it; so it is
     where people write so much that a monitor, which counts each sender's mail of an hour, might see it."""
+    if rows(scenario) <= ROWS:
+        return False
     doc = scenario.document
     follows = doc.loops is not None or scenario.relay is not None or scenario.replay is not None or bool(scenario.causes)
     known = any(scenario.reply_policy(name).audience is Audience.KNOWN for name in scenario.policies)
     busiest = doc.wanted.out * HOUR * float(week(doc.wanted.profile, doc.office).max())
-    return rows(scenario) > ROWS and not (follows or known or busiest > scenario.alarms()["messages"] / 4.0)
+    return not (follows or known or busiest > scenario.alarms()["messages"] / 4.0)
 
 
 def attempts(scenario: Scenario, policy: str) -> float:

@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -79,7 +79,7 @@ def _end_with(sentinel: int) -> None:
     os._exit(1)
 
 
-def spread(executor: Executor | Cluster | None, function: Callable[[A], B], tasks: Sequence[A]) -> Iterator[tuple[int, B]]:
+def spread(executor: Executor | Cluster | None, function: Callable[[A], B], tasks: Iterable[A]) -> Iterator[tuple[int, B]]:
     """Apply a function to tasks, giving (number of the task, result) as they finish. Raises Lost where a worker is no more, after all that
     was done before."""
     if executor is None:
@@ -131,8 +131,6 @@ class Pool:
         left is that of the rest."""
         if self.executor is not None:
             _can_be_sent(tasks)
-            for scenario in {id(task.scenario): task.scenario for task in tasks}.values():
-                scenario.work_out()  # once, and it travels along
         if self.engine == "auto" and tasks:
             first = tasks[0]
             self.engine = settled(
@@ -148,7 +146,9 @@ class Pool:
         if missing:
             self.progress(what, 0, len(missing))
         try:
-            for done, (place, result) in enumerate(spread(self.executor, play, [tasks[number] for number in missing]), start=1):
+            for done, (place, result) in enumerate(
+                spread(self.executor, play, (self._worked_out(tasks[number]) for number in missing)), start=1
+            ):
                 found[missing[place]] = result
                 if self.kept is not None:
                     self.kept.keep(tasks[missing[place]], result)
@@ -157,6 +157,12 @@ class Pool:
             then = "nothing is kept, --resume DIR keeps what is done" if self.kept is None else self.kept.said()
             raise Lost(f"{error}; {then}") from None
         return [result for result in found if result is not None]
+
+    def _worked_out(self, task: Task) -> Task:
+        """A task about to be sent: what every run of its scenario asks for travels along. The first are played meanwhile."""
+        if self.executor is not None:
+            task.scenario.work_out()
+        return task
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from sim.policy.autoreply import POLICIES, Audience, Responder
 from sim.policy.own import Function, stays_here
 from sim.profiles import Profile, Setting, responders
 from sim.profiles.responders import Autoresponder
-from sim.scenario import calendar, causes, changes, identity, inputs, policies, reader, replies, route
+from sim.scenario import calendar, causes, changes, identity, inputs, policies, reader, replies, route, sent
 from sim.scenario.away import Away
 from sim.scenario.calendar import Absence
 from sim.scenario.changes import Change
@@ -264,6 +264,14 @@ class Scenario:
     def work_out(self) -> None:
         """Work out what every run asks for, so that it need not be done for each."""
         self.sha256(), self.drawn_sha256, self.responder(), self.queue_rules(), self.who_is_away, self.changes
+
+    @cached_property
+    def packed(self) -> bytes:
+        """It, as it is sent to other processes."""
+        return sent.packed(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return sent.reduced(self)
 
     @cached_property
     def drawn_sha256(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,13 +38,12 @@ class Input:
 def inputs(scenario: Scenario) -> list[Input]:
     """Every value with unit, source and tag, in the order of the schema."""
     found = []
-    for key, (meaning, info) in reader.fields().items():
-        # what is expected of a run, and at what scale it is tested, is no input of it
-        if "[]" in key or reader.NAME in key or key in ("expect", "tested_with") or off(scenario.document, key):
+    for key, parts, meaning, info in _keys():
+        if off(scenario.document, key):
             continue
         extra = info.json_schema_extra or {}
         node: Any = scenario.plain
-        for part in key.split("."):
+        for part in parts:
             node = node.get(part) if isinstance(node, dict) else None
         setting = scenario.default(key)
         if extra.get("tag") == "profile" and setting is None:
@@ -63,6 +63,17 @@ def inputs(scenario: Scenario) -> list[Input]:
             source = A_DEFAULT if extra["source"] == "a fact of the site" else extra["source"]
             found.append(Input(key, default, extra["unit"], meaning, source, Tag(extra["tag"]), extra["low"], extra["high"]))
     return found
+
+
+@cache
+def _keys() -> list[tuple[str, list[str], str, Any]]:
+    """Every key that may be an input, taken apart, with its meaning and pydantic field. What is expected of a run, and at what scale it is
+    tested, is none."""
+    return [
+        (key, key.split("."), meaning, info)
+        for key, (meaning, info) in reader.fields().items()
+        if "[]" not in key and reader.NAME not in key and key not in ("expect", "tested_with")
+    ]
 
 
 def assumed(scenario: Scenario) -> list[Input]:
