@@ -6,14 +6,18 @@ for them puts them in the order of the tasks, so no result depends on who has pl
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
 from multiprocessing import connection
 from queue import SimpleQueue
 from typing import Final, TypeVar
@@ -26,11 +30,14 @@ from sim.measures import Summary
 from sim.runs import Task
 from sim.scenario import Scenario
 from sim.server.transport.engines import Asked, make_ready, settled
+from sim.units import Seconds
 
 __all__ = ["Pool", "Progress", "Task", "play", "pool", "spread", "workers"]
 
 Progress = Callable[[str, int, int], None]  # what is played, how many are done, of how many; 0 done at the beginning of a step
 _ENDED: Final = "a worker process has ended before its time (killed, or out of memory)"
+_WORTH: Final = 0.05  # seconds of work that are worth a message
+_PIECES: Final = 8  # at least, for each worker, so that none waits long for the last
 A = TypeVar("A")
 B = TypeVar("B")
 
@@ -54,8 +61,7 @@ def workers(jobs: int | None, executor: str = "") -> Iterator[Executor | Cluster
         with connected(executor) as cluster:
             yield cluster
         return
-    count = jobs or os.cpu_count() or 1
-    if count <= 1:
+    if (count := _count(jobs)) <= 1:
         yield None
         return
     processes = ProcessPoolExecutor(count, initializer=_begin)
@@ -63,6 +69,10 @@ def workers(jobs: int | None, executor: str = "") -> Iterator[Executor | Cluster
         yield processes
     finally:
         processes.shutdown(cancel_futures=True)
+
+
+def _count(jobs: int | None) -> int:
+    return jobs or os.cpu_count() or 1
 
 
 def _begin() -> None:
@@ -79,20 +89,30 @@ def _end_with(sentinel: int) -> None:
     os._exit(1)
 
 
-def spread(executor: Executor | Cluster | None, function: Callable[[A], B], tasks: Iterable[A]) -> Iterator[tuple[int, B]]:
-    """Apply a function to tasks, giving (number of the task, result) as they finish. Raises Lost where a worker is no more, after all that
-    was done before."""
+def spread(
+    executor: Executor | Cluster | None, function: Callable[[A], B], tasks: Iterable[A], at_once: int = 1
+) -> Iterator[tuple[int, B]]:
+    """Apply a function to tasks, giving (number of the task, result) as they finish; a worker is sent `at_once` of them in one message.
+    Raises Lost where a worker is no more, after all that was done before."""
     if executor is None:
         for number, task in enumerate(tasks):
             yield number, function(task)
         return
     lost = executor.lost if isinstance(executor, Cluster) else (BrokenExecutor,)
     try:
-        futures: dict[Future[B], int] = {executor.submit(function, task): number for number, task in enumerate(tasks)}
+        futures: dict[Future[list[B]], int] = {}
+        left, first = iter(tasks), 0
+        while some := list(islice(left, at_once)):
+            futures[executor.submit(partial(_each, function), some)] = first
+            first += len(some)
         for future in _ended(executor, set(futures)):
-            yield futures.pop(future), future.result()
+            yield from enumerate(future.result(), futures.pop(future))
     except lost as error:
         raise Lost(executor.loss(error) if isinstance(executor, Cluster) else _ENDED) from None
+
+
+def _each(function: Callable[[A], B], tasks: Sequence[A]) -> list[B]:
+    return [function(task) for task in tasks]
 
 
 def _ended(executor: Executor | Cluster, futures: set[Future[B]]) -> Iterator[Future[B]]:
@@ -124,7 +144,9 @@ class Pool:
     kept: Checkpoint | None = None
     engine: Asked = "auto"  # settled at the first tasks, for all
     more: int = 0  # tasks that may follow them
+    width: int = 1  # worker processes, each of which may be sent several tasks at once
     ready: bool = False  # the kernel, if it plays, was read here, before worker processes were forked
+    pace: Seconds = math.inf  # that a worker took for a run, lately
 
     def play(self, what: str, tasks: Sequence[Task]) -> list[dict[str, Summary]]:
         """The result of every task, in their order. What is kept from an earlier start is not played, nor counted in the progress: the time
@@ -145,10 +167,11 @@ class Pool:
         what += f", {len(tasks) - len(missing)} kept" * (len(missing) < len(tasks))
         if missing:
             self.progress(what, 0, len(missing))
+        begun, many = time.perf_counter(), sum(len(tasks[number].policies) for number in missing)
+        at_once = self._at_once(len(missing), many)
         try:
-            for done, (place, result) in enumerate(
-                spread(self.executor, play, (self._worked_out(tasks[number]) for number in missing)), start=1
-            ):
+            rest = (self._worked_out(tasks[number]) for number in missing)
+            for done, (place, result) in enumerate(spread(self.executor, play, rest, at_once), start=1):
                 found[missing[place]] = result
                 if self.kept is not None:
                     self.kept.keep(tasks[missing[place]], result)
@@ -156,7 +179,14 @@ class Pool:
         except Lost as error:
             then = "nothing is kept, --resume DIR keeps what is done" if self.kept is None else self.kept.said()
             raise Lost(f"{error}; {then}") from None
+        if many:
+            self.pace = (time.perf_counter() - begun) * self.width / many
         return [result for result in found if result is not None]
+
+    def _at_once(self, tasks: int, runs: int) -> int:
+        """How many tasks are worth a message to a worker."""
+        worth = _WORTH / self.pace * tasks / max(1, runs)
+        return max(1, min(int(worth), tasks // (_PIECES * self.width))) if self.width > 1 else 1
 
     def _worked_out(self, task: Task) -> Task:
         """A task about to be sent: what every run of its scenario asks for travels along. The first are played meanwhile."""
@@ -181,7 +211,7 @@ def pool(
     more: about how many tasks may follow the first ones."""
     with ExitStack() as stack:
         kept = stack.enter_context(checkpoint.opened(resume, scenario, seed)) if resume is not None else None
-        yield Pool(stack.enter_context(workers(jobs, executor)), progress, kept, engine, more)
+        yield Pool(stack.enter_context(workers(jobs, executor)), progress, kept, engine, more, 1 if executor else _count(jobs))
 
 
 def _can_be_sent(tasks: Sequence[Task]) -> None:
