@@ -146,7 +146,7 @@ class Pool:
     more: int = 0  # tasks that may follow them
     width: int = 1  # worker processes, each of which may be sent several tasks at once
     ready: bool = False  # the kernel, if it plays, was read here, before worker processes were forked
-    pace: Seconds = math.inf  # that a worker took for a run, lately
+    pace: float = math.inf  # how many times as long as was estimated the last tasks took
 
     def play(self, what: str, tasks: Sequence[Task]) -> list[dict[str, Summary]]:
         """The result of every task, in their order. What is kept from an earlier start is not played, nor counted in the progress: the time
@@ -167,11 +167,10 @@ class Pool:
         what += f", {len(tasks) - len(missing)} kept" * (len(missing) < len(tasks))
         if missing:
             self.progress(what, 0, len(missing))
-        begun, many = time.perf_counter(), sum(len(tasks[number].policies) for number in missing)
-        at_once = self._at_once(len(missing), many)
+        costs, begun = _costs([tasks[number] for number in missing]), time.perf_counter()
         try:
             rest = (self._worked_out(tasks[number]) for number in missing)
-            for done, (place, result) in enumerate(spread(self.executor, play, rest, at_once), start=1):
+            for done, (place, result) in enumerate(spread(self.executor, play, rest, self._at_once(costs)), start=1):
                 found[missing[place]] = result
                 if self.kept is not None:
                     self.kept.keep(tasks[missing[place]], result)
@@ -179,14 +178,15 @@ class Pool:
         except Lost as error:
             then = "nothing is kept, --resume DIR keeps what is done" if self.kept is None else self.kept.said()
             raise Lost(f"{error}; {then}") from None
-        if many:
-            self.pace = (time.perf_counter() - begun) * self.width / many
+        if missing:
+            self.pace = (time.perf_counter() - begun) * self.width / sum(costs)
         return [result for result in found if result is not None]
 
-    def _at_once(self, tasks: int, runs: int) -> int:
-        """How many tasks are worth a message to a worker."""
-        worth = _WORTH / self.pace * tasks / max(1, runs)
-        return max(1, min(int(worth), tasks // (_PIECES * self.width))) if self.width > 1 else 1
+    def _at_once(self, costs: Sequence[Seconds]) -> int:
+        """How many tasks a worker is sent in one message."""
+        if self.width == 1 or not costs:
+            return 1
+        return max(1, min(int(_WORTH / self.pace / max(costs)), len(costs) // (_PIECES * self.width)))
 
     def _worked_out(self, task: Task) -> Task:
         """A task about to be sent: what every run of its scenario asks for travels along. The first are played meanwhile."""
@@ -212,6 +212,12 @@ def pool(
     with ExitStack() as stack:
         kept = stack.enter_context(checkpoint.opened(resume, scenario, seed)) if resume is not None else None
         yield Pool(stack.enter_context(workers(jobs, executor)), progress, kept, engine, more, 1 if executor else _count(jobs))
+
+
+def _costs(tasks: Sequence[Task]) -> list[Seconds]:
+    """About what each takes."""
+    each = {id(task.scenario): runs.cost(task.scenario)[0] for task in {id(task.scenario): task for task in tasks}.values()}
+    return [each[id(task.scenario)] * len(task.policies) for task in tasks]
 
 
 def _can_be_sent(tasks: Sequence[Task]) -> None:

@@ -234,6 +234,8 @@ def test_an_input_that_moves_nothing_is_not_pursued_and_one_that_does_is():
         by_key["spam.unresolvable"].low.measures["strangers_told"].mean > by_key["spam.unresolvable"].high.measures["strangers_told"].mean
     )
     assert [a.moves for a in result.assumptions] == sorted((a.moves for a in result.assumptions), reverse=True)
+    ends = [estimates for a in result.assumptions for estimates in (a.base, a.low.measures, a.high.measures)]
+    assert all(set(found) == {"strangers_told", "queues_in_retry_peak", "wanted_told"} for found in ends)
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """Measures of small records made by hand, and of a run."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sim
+from sim.mail import Kind
 from sim.measures import MEASURES, Steps, View, moments, summarise
+from sim.standing import Standing
 
 STORY = sim.load(Path(__file__).parent.parent / "scenarios" / "sbs_2003.toml")
 
@@ -37,6 +40,36 @@ def test_queues_with_an_autoreply_are_among_all_queues_in_retry_at_any_time():
     times = moments(STORY.horizon)
     assert (view.here.in_retry.before(times) <= view.retry.before(times)).all()
     assert view.here.in_retry.peak() > 0
+
+
+stays = st.tuples(st.integers(1, 4), st.integers(0, 20), st.integers(0, 9) | st.just(math.nan))  # queue, since, for how long
+
+
+@given(st.lists(stays, max_size=15), st.lists(stays, max_size=8))
+def test_a_queue_in_retry_counts_while_an_autoreply_is_there_and_once_however_many(messages, episodes):
+    def table(hop: str, since: str, until: str, rows: list[tuple[int, int, float]]) -> dict[str, np.ndarray]:
+        columns = np.array(rows, dtype=np.float64).reshape(-1, 3).T
+        return {hop: columns[0].astype(np.int64), since: columns[1], until: columns[1] + columns[2]}
+
+    # of a queue one episode begins after the last has ended
+    last = {queue: max((n for n, row in enumerate(episodes) if row[0] == queue), default=-1) for queue in range(1, 5)}
+    episodes = [row for n, row in enumerate(episodes) if n == last[row[0]]]
+    m, q = table("next_hop", "accepted_at", "settled_at", messages), table("next_hop", "since", "until", episodes)
+    m["kind"] = np.full(len(messages), Kind.AUTOREPLY, dtype=np.uint8)
+    counted = Standing(m, q).in_retry
+    for at in np.arange(0.25, 31.0, 0.5):
+        there = {queue for queue, since, long in messages if since < at and not since + long < at}
+        in_retry = {queue for queue, since, long in episodes if since < at and not since + long < at}
+        assert counted.before(np.array([at]))[0] == len(there & in_retry)
+
+
+def test_a_summary_of_some_measures_has_these_and_no_others():
+    record = sim.run(STORY)
+    few = summarise(record, np.array([4.5 * 86400]), 10, ("strangers_told", "queues_in_retry"))
+    every = summarise(record, np.array([4.5 * 86400]), 10)
+    assert few.measures == {"strangers_told": every.measures["strangers_told"]}
+    assert few.curves == {"queues_in_retry": every.curves["queues_in_retry"]}
+    assert (few.alert_at, few.answers) == (every.alert_at, every.answers)
 
 
 def test_a_summary_gives_the_measures_of_the_record_and_the_counts_at_the_times():
