@@ -54,7 +54,9 @@ def _options(
 
 def main() -> None:
     """Run the command. Of the many objects here nearly all are parts of modules and stay until the end: Python is told to look through them
-    for what nobody needs seldom, and not once more on its way out, which would take half a second after a comparison."""
+    for what nobody needs seldom, and not once more on its way out, which would take half a second after a comparison. And numpy's linear
+    algebra, which nothing here needs, is kept from starting threads that wait for it."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     gc.set_threshold(_SELDOM)
     try:
         _run_command()
