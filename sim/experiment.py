@@ -249,13 +249,19 @@ def _bands(scenario: Scenario, policy: str, seed: int, base: Sequence[Summary], 
     count = min(BAND_REPLICATIONS, len(base))
     first = min(_SCREEN, count)
     inputs = scenario.assumed()
-    ends = [(item, value, scenario.with_settings({item.key: value})) for item in inputs for value in (item.low, item.high)]
+    ends = [value for item in inputs for value in (item.low, item.high)]
+    # an input that ends where it stands, or says when an alarm goes off, has the base run there
+    others = {
+        2 * n + i: scenario.with_settings({item.key: value})
+        for n, item in enumerate(inputs)
+        for i, value in enumerate((item.low, item.high))
+        if value != item.value and not item.key.startswith("detection.")
+    }
     summaries: list[list[Summary]] = [[] for _ in ends]
 
     def play(which: Sequence[int], numbers: range) -> None:
-        """More replications at some of the ends. An input that ends where it stands has the base run there."""
-        others = [i for i in which if ends[i][1] != ends[i][0].value]
-        tasks = [Task(ends[i][2], (policy,), seed, n, only=_OF_BANDS) for i in others for n in numbers]
+        """More replications at some of the ends."""
+        tasks = [Task(others[i], (policy,), seed, n, only=_OF_BANDS) for i in which if i in others for n in numbers]
         found = iter(pool.play("assumptions", tasks))
         for i in which:
             summaries[i] += [next(found)[policy] if i in others else base[n] for n in numbers]
@@ -270,7 +276,7 @@ def _bands(scenario: Scenario, policy: str, seed: int, base: Sequence[Summary], 
     play([i for i in range(len(ends)) if moved(i - i % 2) or moved(i - i % 2 + 1)], range(first, count))
 
     def band(i: int) -> Band:
-        return Band(ends[i][1], comparison.estimates([s.measures for s in summaries[i]], comparison.OF_BANDS), tuple(summaries[i]))
+        return Band(ends[i], comparison.estimates([s.measures for s in summaries[i]], comparison.OF_BANDS), tuple(summaries[i]))
 
     def assumption(item: Input, i: int) -> Assumption:
         same = comparison.estimates([s.measures for s in base[: len(summaries[i])]], comparison.OF_BANDS)
