@@ -8,12 +8,15 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 from sim import realise
 from sim.policy.autoreply import Audience
 from sim.policy.own import Function
+from sim.realise import ahead
 from sim.realise.people import week
+from sim.realise.rows import KEPT_ROWS
 from sim.record import MESSAGES, Record
 from sim.record.stored import Writer, new_directory
 from sim.scenario import Scenario
@@ -22,7 +25,7 @@ from sim.server.transport.engines import Asked, chosen
 from sim.tally import Tally
 from sim.units import HOUR, Seconds
 
-__all__ = ["ROWS", "Task", "attempts", "cost", "rows", "run", "runs", "tallied"]
+__all__ = ["ROWS", "Task", "attempts", "cost", "drawing", "rows", "run", "runs", "tallied"]
 
 _CHUNK = 100_000  # mailbox-hours of mail that are drawn at a time where a run tallies; results do not depend on it
 ROWS = 3_000_000  # messages of a run above which those that nothing follows from are counted and have no row
@@ -87,10 +90,19 @@ def _hosts(scenario: Scenario, policies: Sequence[str], seed: int, replication: 
             picked = chosen(engine, attempts(scenario, policy))
             yield Host(scenario, policy, seed, replication, world, workload, gated, picked, tally)
         return
-    small = list(realise.hours(scenario, seed, replication, world, math.ceil(scenario.horizon / HOUR)))
+    small = list(realise.hours(scenario, seed, replication, world, _hours(scenario)))
     for policy in policies:
         picked = chosen(engine, attempts(scenario, policy))
         yield Host(scenario, policy, seed, replication, world, small, gated, picked)
+
+
+def drawing(scenario: Scenario, seed: int) -> AbstractContextManager[None]:
+    """Meanwhile have the mail of replications drawn, from the first on, if they are small."""
+    return nullcontext() if rows(scenario) > KEPT_ROWS else ahead.drawing(scenario, seed, _hours(scenario))
+
+
+def _hours(scenario: Scenario) -> int:
+    return math.ceil(scenario.horizon / HOUR)
 
 
 def rows(scenario: Scenario) -> float:

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
@@ -160,7 +160,8 @@ class Pool:
             )
         if tasks and self.engine == "kernel" and not self.ready and not isinstance(self.executor, Cluster):
             self.ready = True
-            make_ready(tasks[0].scenario.queue_rules(), self.progress)
+            with self._drawing(tasks[0]):
+                make_ready(tasks[0].scenario.queue_rules(), self.progress)
         tasks = [replace(task, engine=self.engine) for task in tasks]
         found = [None if self.kept is None else self.kept.find(task) for task in tasks]
         missing = [number for number, result in enumerate(found) if result is None]
@@ -181,6 +182,10 @@ class Pool:
         if missing:
             self.pace = (time.perf_counter() - begun) * self.width / sum(costs)
         return [result for result in found if result is not None]
+
+    def _drawing(self, first: Task) -> AbstractContextManager[None]:
+        """Draw mail meanwhile, where there is a core for it."""
+        return runs.drawing(first.scenario, first.seed) if self.width > 1 else nullcontext()
 
     def _at_once(self, costs: Sequence[Seconds]) -> int:
         """How many tasks a worker is sent in one message."""

@@ -1,12 +1,15 @@
 """Two back ends, one record: the outside by columns, every shipped scenario, which one is chosen, and what is kept between runs."""
 
+import multiprocessing
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,6 +23,7 @@ from sim.cli.run import run as play
 from sim.errors import BadInput
 from sim.mail import Code, Place, address
 from sim.policy.autoreply import POLICIES
+from sim.realise import ahead, rows
 from sim.scenario import loads
 from sim.server.transport import engines
 from sim.streams import Draw, u
@@ -261,7 +265,7 @@ def test_where_no_folder_can_be_written_the_kernel_is_compiled_and_not_kept():
 
 def workload(scenario):
     world = realise.world(scenario, 1, 0)
-    return [(end, {name: getattr(rows, name).copy() for name in rows.__slots__}) for end, rows in realise.hours(scenario, 1, 0, world, 96)]
+    return [(end, {name: getattr(some, name).copy() for name in some.__slots__}) for end, some in realise.hours(scenario, 1, 0, world, 96)]
 
 
 def same(one, other):
@@ -271,7 +275,7 @@ def same(one, other):
 
 
 def test_with_and_without_what_was_drawn_before_the_workload_is_the_same_at_both_ends_of_every_assumed_input(monkeypatch):
-    monkeypatch.setattr(realise, "_kept", {})
+    monkeypatch.setattr(rows, "_kept", {})
     before = workload(STORY)
     hits = 0
     for item in STORY.assumed():
@@ -280,19 +284,59 @@ def test_with_and_without_what_was_drawn_before_the_workload_is_the_same_at_both
             hits += found.drawn_sha256 == STORY.drawn_sha256
             with_it = workload(found)
             with monkeypatch.context() as patch:
-                patch.setattr(realise, "_kept", {})
+                patch.setattr(rows, "_kept", {})
                 assert same(with_it, workload(found)), (item.key, end)
     assert hits > 10
     assert same(before, workload(STORY))  # and nobody has changed what is kept
 
 
 def test_a_run_changes_nothing_of_what_is_kept(monkeypatch):
-    monkeypatch.setattr(realise, "_kept", {})
+    monkeypatch.setattr(rows, "_kept", {})
     other = STORY.with_settings({"filter.recipients": False, "spam.unresolvable": "10 %"})
     first = [runs.run(scenario) for scenario in (STORY, other)]
-    assert len(realise._kept) == 1  # they draw the same
+    assert len(rows._kept) == 1  # they draw the same
     again = [runs.run(scenario) for scenario in (STORY, other)]
     assert all(laws.alike(one, two) for one, two in zip(first, again, strict=True))
+
+
+def test_what_another_process_has_drawn_meanwhile_is_what_is_drawn_here(monkeypatch):
+    monkeypatch.setattr(rows, "_kept", {})
+    with ahead.drawing(STORY, 1, 96):
+        time.sleep(2.0)
+    found = dict(rows._kept)
+    assert [key[2] for key in found] == list(range(len(found)))
+    assert 0 < len(found) <= rows.KEPT
+    assert multiprocessing.active_children() == []
+    monkeypatch.setattr(rows, "_kept", {})
+    for (_, seed, replication, chunk), theirs in list(found.items())[:3]:
+        ours = list(rows.drawn(STORY, seed, replication, chunk))
+        assert [piece[:2] for piece in ours] == [piece[:2] for piece in theirs]
+        for (*_, one), (*_, other) in zip(ours, theirs, strict=True):
+            assert all(np.array_equal(getattr(one, name), getattr(other, name)) for name in one.__slots__)
+
+
+def test_of_a_large_office_nothing_is_drawn_meanwhile_and_an_interrupt_leaves_no_process(monkeypatch):
+    monkeypatch.setattr(rows, "_kept", {})
+    large = STORY.with_settings({"office.mailboxes": 400})
+
+    def interrupted() -> None:
+        with ahead.drawing(large, 1, 216):
+            time.sleep(1.0)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert not rows._kept
+    assert multiprocessing.active_children() == []
+    assert sum(len(some) for *_, some in rows.drawn(large, 1, 0, 216)) > rows.KEPT_ROWS
+
+
+def test_where_processes_are_not_forked_nothing_is_drawn_meanwhile(monkeypatch):
+    monkeypatch.setattr(rows, "_kept", {})
+    monkeypatch.setattr(multiprocessing, "get_context", lambda: SimpleNamespace(get_start_method=lambda: "spawn"))
+    with ahead.drawing(STORY, 1, 96):
+        pass
+    assert not rows._kept
 
 
 # What is said before.
