@@ -128,6 +128,7 @@ def in_this_process(monkeypatch):
     def put(*groups):
         found = {(group.name, subject.name): subject.measure for group in groups for subject in group.subjects}
         monkeypatch.setattr(TABLE, "_fresh", lambda group, name, tree: found[group, name]())
+        monkeypatch.setattr(TABLE, "_PASSES", 1)
         return groups
 
     return put
@@ -138,6 +139,18 @@ def test_a_ratio_is_the_median_of_those_of_each_round(in_this_process):
     groups = in_this_process(_group())
     lines = list(TABLE.page(groups, *TABLE.measured(groups, 3)))
     assert "| the kernel | 2 | 1 | 3 | 500 | 25 | 20 | 40 | to the bit |" in lines
+
+
+def test_what_takes_little_time_is_measured_again_in_a_round_and_the_mean_counts(in_this_process, monkeypatch):
+    groups = in_this_process(_group())
+    monkeypatch.setattr(TABLE, "_PASSES", 3)
+    here, _ = TABLE.measured(groups, 1)
+    assert [found["figure"] for found in here["A group", "the kernel"]] == [2.0]
+    groups = in_this_process(_group())
+    monkeypatch.setattr(TABLE, "_PASSES", 3)
+    monkeypatch.setattr(TABLE, "_LITTLE", 1e-12)  # nothing does
+    here, _ = TABLE.measured(groups, 1)
+    assert [found["figure"] for found in here["A group", "the kernel"]] == [1.0]
 
 
 def test_what_is_not_installed_is_said_once_and_the_rest_is_measured(in_this_process):
