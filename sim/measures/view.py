@@ -69,10 +69,9 @@ class View:
     def counts(self) -> Ints:
         """How many messages of `ended` there are: int64[kind, truth, outcome, 1 where they go to the outside]."""
         m = self.ended
-        cell = m["kind"].astype(np.int64)
-        for name in ("truth", "outcome"):
-            cell = cell << 4 | m[name]
-        found: Ints = np.bincount(cell << 1 | (m["next_hop"] != HERE), minlength=1 << 13).reshape(16, 16, 16, 2)
+        kind, truth, outcome = (m[name].astype(np.uint16) for name in ("kind", "truth", "outcome"))
+        cell = kind << np.uint16(9) | truth << np.uint16(5) | outcome << np.uint16(1) | (m["next_hop"] != HERE)
+        found: Ints = np.bincount(cell, minlength=1 << 13).reshape(16, 16, 16, 2)
         return found
 
     def outside(self, kinds: tuple[Kind, ...] = tuple(Kind), truth: tuple[Truth, ...] = tuple(Truth), arrived: bool = True) -> float:
