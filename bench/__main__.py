@@ -150,7 +150,7 @@ def _machine() -> str:
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5, help="fresh processes for each figure (default 5); what is slow has fewer")
+    parser.add_argument("--rounds", type=int, default=5, help="how often all is measured (default 5); what is slow is measured less often")
     parser.add_argument("--only", default="", help="groups whose name has this in it")
     parser.add_argument(
         "--against", type=Path, help="another checkout, to be measured in the same rounds: 'before: times' is the ratio to it"

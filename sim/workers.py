@@ -221,13 +221,18 @@ def pool(
 
 def _costs(tasks: Sequence[Task]) -> list[Seconds]:
     """About what each takes."""
-    each = {id(task.scenario): runs.cost(task.scenario)[0] for task in {id(task.scenario): task for task in tasks}.values()}
+    each = {number: runs.cost(scenario)[0] for number, scenario in _scenarios(tasks).items()}
     return [each[id(task.scenario)] * len(task.policies) for task in tasks]
 
 
 def _can_be_sent(tasks: Sequence[Task]) -> None:
     """Looked for beforehand: a pool that meets such a policy while it pickles may hang."""
-    for scenario in {id(task.scenario): task.scenario for task in tasks}.values():
+    for scenario in _scenarios(tasks).values():
         if scenario.staying:
             named = ", ".join(map(repr, scenario.staying))
             raise BadInput("policies", f"{named} cannot be sent to worker processes: define it in a module, or give jobs=1")
+
+
+def _scenarios(tasks: Sequence[Task]) -> dict[int, Scenario]:
+    """Each scenario once, by its identity in this process."""
+    return {id(task.scenario): task.scenario for task in tasks}

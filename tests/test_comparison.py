@@ -9,7 +9,7 @@ import pytest
 
 import sim
 from sim import comparison, experiment, report, workers
-from sim.comparison import Assumption, Band, Outcome, Verdict, decide, estimate, estimates
+from sim.comparison import OF_BANDS, Assumption, Band, Outcome, Verdict, decide, estimate, estimates
 from sim.errors import BadInput
 from sim.measures import MEASURES, Summary
 from tests.stories import TWO_DAYS
@@ -236,6 +236,17 @@ def test_an_input_that_moves_nothing_is_not_pursued_and_one_that_does_is():
     assert [a.moves for a in result.assumptions] == sorted((a.moves for a in result.assumptions), reverse=True)
     ends = [estimates for a in result.assumptions for estimates in (a.base, a.low.measures, a.high.measures)]
     assert all(set(found) == {"strangers_told", "queues_in_retry_peak", "wanted_told"} for found in ends)
+
+
+def test_when_an_alarm_goes_off_changes_none_of_the_measures_at_the_ends_of_assumed_inputs():
+    def taken(scenario):
+        values = sim.measure(sim.run(scenario, "external", engine="kernel"))
+        return [values[name] for name in OF_BANDS]
+
+    looks = [item for item in STORY.assumed() if item.key.startswith("detection.")]
+    assert len(looks) == 5
+    for item in looks:  # so these are not played again there
+        assert taken(STORY.with_settings({item.key: item.low})) == taken(STORY.with_settings({item.key: item.high})) == taken(STORY)
 
 
 @pytest.fixture(scope="module")

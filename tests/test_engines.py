@@ -299,6 +299,7 @@ def test_a_run_changes_nothing_of_what_is_kept(monkeypatch):
     assert all(laws.alike(one, two) for one, two in zip(first, again, strict=True))
 
 
+@pytest.mark.skipif(multiprocessing.get_context().get_start_method() != "fork", reason="processes are not forked on this system")
 def test_what_another_process_has_drawn_meanwhile_is_what_is_drawn_here(monkeypatch):
     monkeypatch.setattr(rows, "_kept", {})
     with ahead.drawing(STORY, 1, 96):

@@ -51,15 +51,18 @@ def test_a_queue_in_retry_counts_while_an_autoreply_is_there_and_once_however_ma
         columns = np.array(rows, dtype=np.float64).reshape(-1, 3).T
         return {hop: columns[0].astype(np.int64), since: columns[1], until: columns[1] + columns[2]}
 
-    # of a queue one episode begins after the last has ended
-    last = {queue: max((n for n, row in enumerate(episodes) if row[0] == queue), default=-1) for queue in range(1, 5)}
-    episodes = [row for n, row in enumerate(episodes) if n == last[row[0]]]
-    m, q = table("next_hop", "accepted_at", "settled_at", messages), table("next_hop", "since", "until", episodes)
+    ends: dict[int, float] = {}  # of a queue one episode begins when the last has ended, or later
+    apart = []
+    for queue, since, long in sorted(episodes, key=lambda row: row[1]):
+        if not since < ends.get(queue, 0.0):
+            apart.append((queue, since, long))
+            ends[queue] = math.inf if math.isnan(long) else since + long
+    m, q = table("next_hop", "accepted_at", "settled_at", messages), table("next_hop", "since", "until", apart)
     m["kind"] = np.full(len(messages), Kind.AUTOREPLY, dtype=np.uint8)
     counted = Standing(m, q).in_retry
     for at in np.arange(0.25, 31.0, 0.5):
         there = {queue for queue, since, long in messages if since < at and not since + long < at}
-        in_retry = {queue for queue, since, long in episodes if since < at and not since + long < at}
+        in_retry = {queue for queue, since, long in apart if since < at and not since + long < at}
         assert counted.before(np.array([at]))[0] == len(there & in_retry)
 
 

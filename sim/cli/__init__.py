@@ -25,7 +25,7 @@ from sim.errors import MailflowError
 
 __all__ = ["app", "main"]
 
-_SELDOM: Final = 100_000  # new objects; 700 by default
+_SELDOM: Final = 100_000  # new objects between two looks; 700 or 2,000 by default, by the version of Python
 
 app = typer.Typer(
     name="mailflow",
